@@ -1,0 +1,35 @@
+import { integer, optionalUrl } from '../setting.ts';
+
+/** Redis 7 or Valkey 8; without it the server is the only one on its data. */
+export const redis = {
+  url: optionalUrl({
+    env: 'REDIS_URL',
+    schemes: ['redis', 'rediss'],
+    secret: true,
+    description: 'Redis or Valkey shared by all server processes; empty means that there is one process.',
+  }),
+  poolSize: integer({
+    env: 'REDIS_POOL_SIZE',
+    default: 2,
+    min: 1,
+    max: 64,
+    unit: 'count',
+    description: 'Connections of this process to Redis.',
+  }),
+  connectTimeoutMs: integer({
+    env: 'REDIS_CONNECT_TIMEOUT_MS',
+    default: 5000,
+    min: 100,
+    max: 60_000,
+    unit: 'milliseconds',
+    description: 'How long opening a connection may take.',
+  }),
+  commandTimeoutMs: integer({
+    env: 'REDIS_COMMAND_TIMEOUT_MS',
+    default: 1000,
+    min: 10,
+    max: 60_000,
+    unit: 'milliseconds',
+    description: 'How long a command may take.',
+  }),
+};

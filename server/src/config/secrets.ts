@@ -1,0 +1,36 @@
+/**
+ * Secrets that a development server makes for itself, so that the first start needs no set-up.
+ *
+ * They live in `GENAI_DATA_DIR/secrets.env` (mode 0600) and are never made in production.
+ */
+
+import { randomBytes } from 'node:crypto';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { parseEnv } from 'node:util';
+
+const names = ['JWT_SECRET_KEY', 'API_KEY_PEPPER'] as const;
+
+/** Reads the generated secrets of a data folder, making the missing ones first. */
+export function generatedSecrets(dataDir: string): Record<string, string> {
+  const path = join(dataDir, 'secrets.env');
+  const secrets = readSecrets(path);
+  const missing = names.filter((name) => secrets[name] === undefined);
+  if (missing.length === 0) return secrets;
+  for (const name of missing) secrets[name] = randomBytes(48).toString('base64url');
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  const lines = Object.entries(secrets).map(([name, value]) => `${name}=${value}\n`);
+  writeFileSync(path, `# Made on first start. Losing them ends all sessions and API keys.\n${lines.join('')}`, {
+    mode: 0o600,
+  });
+  return secrets;
+}
+
+function readSecrets(path: string): Record<string, string> {
+  try {
+    return parseEnv(readFileSync(path, 'utf8')) as Record<string, string>;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return {};
+    throw error;
+  }
+}

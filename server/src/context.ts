@@ -1,0 +1,64 @@
+/**
+ * The context of one request: who asks, for which tenant, until when.
+ *
+ * It is made once at the edge, by authentication, and passed down explicitly; nothing below the edge looks at headers.
+ */
+
+import type { Logger } from 'pino';
+
+export type { Logger } from 'pino';
+
+/** Service level of a tenant. */
+export const tenantTiers = ['enterprise', 'professional', 'starter', 'free'] as const;
+export type TenantTier = (typeof tenantTiers)[number];
+
+/** Role of a user within the tenant. */
+export const userRoles = ['admin', 'analyst', 'viewer'] as const;
+export type UserRole = (typeof userRoles)[number];
+
+/** Sensitivity of content, lowest first; a clearance is the highest that a user may see. */
+export const classifications = ['public', 'internal', 'confidential', 'restricted'] as const;
+export type Classification = (typeof classifications)[number];
+
+/** Whether content of a classification is within a clearance. */
+export function isWithinClearance(classification: Classification, clearance: Classification): boolean {
+  return classifications.indexOf(classification) <= classifications.indexOf(clearance);
+}
+
+/** The higher of two classifications. */
+export function highestClassification(a: Classification, b: Classification): Classification {
+  return isWithinClearance(a, b) ? b : a;
+}
+
+/** The classifications within a clearance, lowest first. */
+export function classificationsWithin(clearance: Classification): readonly Classification[] {
+  return classifications.slice(0, classifications.indexOf(clearance) + 1);
+}
+
+/** An authenticated user of a tenant, by login or by API key. */
+export interface Principal {
+  readonly userId: string;
+  readonly role: UserRole;
+  readonly clearance: Classification;
+  /** How the user proved who they are. */
+  readonly credential: { readonly kind: 'session' | 'api_key'; readonly id: string };
+  /** What an API key is limited to; `undefined` means all that the role permits. */
+  readonly scopes: readonly string[] | undefined;
+}
+
+/** Everything below the edge that knows for which tenant it works. */
+export interface TenantScope {
+  readonly tenantId: string;
+}
+
+/** One request of one principal. */
+export interface RequestContext extends TenantScope {
+  readonly requestId: string;
+  readonly tier: TenantTier;
+  readonly principal: Principal;
+  /** Milliseconds since the epoch after which nobody waits for the answer. */
+  readonly deadlineMs: number;
+  /** Aborts when the client leaves or the deadline passes. */
+  readonly signal: AbortSignal;
+  readonly log: Logger;
+}
