@@ -1,0 +1,3 @@
+/** The programmable TEST upstream; see upstream.ts. */
+
+export { type RecordedRequest, startUpstream, type Upstream } from './upstream.ts';
