@@ -1,0 +1,28 @@
+/** Column types that drizzle does not bring: bytes, word vectors, embeddings, and the schema and enums of ours. */
+
+import { customType, pgSchema } from 'drizzle-orm/pg-core';
+import { classifications, tenantTiers, userRoles } from '../context.ts';
+
+/** Our schema; tables are always qualified, so no search_path can redirect a query. */
+export const genaiSchema = pgSchema('genai');
+
+export const tenantTier = genaiSchema.enum('tenant_tier', tenantTiers);
+export const classificationTier = genaiSchema.enum('classification_tier', classifications);
+export const userRole = genaiSchema.enum('user_role', userRoles);
+
+/** `bytea` as `Uint8Array`. */
+export const bytes = customType<{ data: Uint8Array; driverData: Buffer }>({
+  dataType: () => 'bytea',
+  toDriver: (value) => Buffer.from(value.buffer, value.byteOffset, value.byteLength),
+  fromDriver: (value) => new Uint8Array(value.buffer, value.byteOffset, value.byteLength),
+});
+
+/** `tsvector` in its text form. */
+export const wordVector = customType<{ data: string }>({ dataType: () => 'tsvector' });
+
+/** pgvector's `vector` as `Float32Array`. */
+export const embeddingVector = customType<{ data: Float32Array; driverData: string; config: { dimensions: number } }>({
+  dataType: (config) => `vector(${config?.dimensions ?? 0})`,
+  toDriver: (value) => `[${value.join(',')}]`,
+  fromDriver: (value) => Float32Array.from(JSON.parse(value) as number[]),
+});

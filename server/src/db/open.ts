@@ -1,0 +1,122 @@
+/**
+ * Opens the database that the settings name, migrated and checked, or refuses with the reason.
+ */
+
+import pg from 'pg';
+import type { Config } from '../config/index.ts';
+import { lintCatalog } from './catalog-linter.ts';
+import { createDatabase, type Database } from './database.ts';
+import { type EmbeddedDatabase, openEmbeddedDatabase } from './embedded.ts';
+import { assertMigrated, migrate } from './migrate.ts';
+import type { SystemReason } from './system-reasons.ts';
+
+/** An open database. */
+export interface OpenDatabase {
+  readonly database: Database;
+  readonly kind: 'embedded' | 'postgresql';
+  /** For backups of the embedded database; `undefined` on PostgreSQL, which has its own tools. */
+  readonly dump: (() => Promise<Uint8Array>) | undefined;
+}
+
+/** What `openDatabase` reports while it works. */
+export interface OpenDatabaseHooks {
+  readonly onSystemTransaction: (reason: SystemReason) => void;
+  readonly onMigration: (name: string) => void;
+  /** A connection that broke while idle; the pool replaces it. */
+  readonly onIdleError: (error: Error) => void;
+}
+
+const embeddedLogin = 'genai_server';
+
+/**
+ * Opens the database, applies pending migrations where this process may, and checks the walls between tenants.
+ * @throws when the folder is in use, migrations are pending, or the catalogue check finds a hole.
+ */
+export async function openDatabase(config: Config, hooks: OpenDatabaseHooks): Promise<OpenDatabase> {
+  return config.database.url === undefined ? openEmbedded(config, hooks) : openPostgres(config, hooks);
+}
+
+async function openEmbedded(config: Config, hooks: OpenDatabaseHooks): Promise<OpenDatabase> {
+  const embedded = await openEmbeddedDatabase(config.server.dataDir);
+  try {
+    return { ...(await embeddedPool(embedded, config, hooks)), kind: 'embedded', dump: embedded.dump };
+  } catch (error) {
+    await embedded.close();
+    throw error;
+  }
+}
+
+async function embeddedPool(embedded: EmbeddedDatabase, config: Config, hooks: OpenDatabaseHooks) {
+  const connection = { user: 'postgres', database: 'postgres', stream: embedded.connect };
+  const owner = new pg.Client(connection);
+  await owner.connect();
+  await migrate(owner, { login: { name: embeddedLogin, password: undefined }, onMigration: hooks.onMigration });
+  await owner.end();
+  const pool = new pg.Pool({
+    ...connection,
+    max: 1,
+    idleTimeoutMillis: 0,
+    connectionTimeoutMillis: config.database.connectTimeoutMs,
+    // PGlite logs everybody in as superuser; from here on the session is the unprivileged login, as on PostgreSQL.
+    onConnect: async (client) => void (await client.query(`set session authorization ${embeddedLogin}`)),
+  });
+  pool.on('error', hooks.onIdleError);
+  await lintCatalog(pool, { isLoginChecked: false });
+  const database = createDatabase({ pool, ...timeouts(config), onSystemTransaction: hooks.onSystemTransaction });
+  return {
+    database: {
+      ...database,
+      async close() {
+        await database.close();
+        await embedded.close();
+      },
+    },
+  };
+}
+
+async function openPostgres(config: Config, hooks: OpenDatabaseHooks): Promise<OpenDatabase> {
+  const { url, ownerUrl, poolMax, connectTimeoutMs, idleTimeoutMs } = config.database;
+  if (ownerUrl !== undefined) await migrateAsOwner(config, hooks.onMigration);
+  const pool = new pg.Pool({
+    connectionString: url,
+    max: poolMax,
+    connectionTimeoutMillis: connectTimeoutMs,
+    idleTimeoutMillis: idleTimeoutMs,
+    application_name: 'genai-platform',
+  });
+  pool.on('error', hooks.onIdleError);
+  try {
+    await assertMigrated(pool);
+    await lintCatalog(pool, { isLoginChecked: true });
+  } catch (error) {
+    await pool.end();
+    throw error;
+  }
+  const database = createDatabase({ pool, ...timeouts(config), onSystemTransaction: hooks.onSystemTransaction });
+  return { database, kind: 'postgresql', dump: undefined };
+}
+
+/**
+ * Applies pending migrations to PostgreSQL as the login of DATABASE_OWNER_URL, and creates the login of DATABASE_URL
+ * when it does not exist.
+ */
+export async function migrateAsOwner(config: Config, onMigration: (name: string) => void): Promise<void> {
+  const { url, ownerUrl, connectTimeoutMs } = config.database;
+  if (url === undefined || ownerUrl === undefined) {
+    throw new Error('Migrating PostgreSQL needs DATABASE_URL and DATABASE_OWNER_URL.');
+  }
+  const { username, password } = new URL(url);
+  const owner = new pg.Client({ connectionString: ownerUrl, connectionTimeoutMillis: connectTimeoutMs });
+  await owner.connect();
+  try {
+    const login = { name: decodeURIComponent(username), password: decodeURIComponent(password) || undefined };
+    await migrate(owner, { login, onMigration });
+  } finally {
+    await owner.end();
+  }
+}
+
+function timeouts(config: Config) {
+  const { statementTimeoutMs, idleInTransactionTimeoutMs } = config.database;
+  return { statementTimeoutMs, idleInTransactionTimeoutMs };
+}
