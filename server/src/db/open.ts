@@ -39,14 +39,15 @@ export async function openDatabase(config: Config, hooks: OpenDatabaseHooks): Pr
 async function openEmbedded(config: Config, hooks: OpenDatabaseHooks): Promise<OpenDatabase> {
   const embedded = await openEmbeddedDatabase(config.server.dataDir);
   try {
-    return { ...(await embeddedPool(embedded, config, hooks)), kind: 'embedded', dump: embedded.dump };
+    return await openOverEmbedded(embedded, config, hooks);
   } catch (error) {
     await embedded.close();
     throw error;
   }
 }
 
-async function embeddedPool(embedded: EmbeddedDatabase, config: Config, hooks: OpenDatabaseHooks) {
+/** Migrates and checks a running embedded database. Closing the result closes it too. */
+export async function openOverEmbedded(embedded: EmbeddedDatabase, config: Config, hooks: OpenDatabaseHooks): Promise<OpenDatabase> {
   const connection = { user: 'postgres', database: 'postgres', stream: embedded.connect };
   const owner = new pg.Client(connection);
   await owner.connect();
@@ -63,15 +64,11 @@ async function embeddedPool(embedded: EmbeddedDatabase, config: Config, hooks: O
   pool.on('error', hooks.onIdleError);
   await lintCatalog(pool, { isLoginChecked: false });
   const database = createDatabase({ pool, ...timeouts(config), onSystemTransaction: hooks.onSystemTransaction });
-  return {
-    database: {
-      ...database,
-      async close() {
-        await database.close();
-        await embedded.close();
-      },
-    },
+  const close = async () => {
+    await database.close();
+    await embedded.close();
   };
+  return { database: { ...database, close }, kind: 'embedded', dump: embedded.dump };
 }
 
 async function openPostgres(config: Config, hooks: OpenDatabaseHooks): Promise<OpenDatabase> {

@@ -1,0 +1,11 @@
+/** Audit log of tenants and security events of operators. */
+
+export {
+  type AuditEntry,
+  type AuditLog,
+  createAuditLog,
+  type SecurityEvent,
+  type StoredSecurityEvent,
+} from './audit-log.ts';
+export { type AuditActor, type AuditEvent, actorOf, commitmentOf, type JsonValue } from './event.ts';
+export { auditEvents, incidentSeverities, securityEvents } from './tables.ts';

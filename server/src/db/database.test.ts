@@ -1,0 +1,82 @@
+import { sql } from 'drizzle-orm';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type TestDatabase, testDatabases } from '../../test/support/database.ts';
+import { sqlStateOf } from './errors.ts';
+
+describe.each(testDatabases)('transactions on $name', ({ open }) => {
+  let test: TestDatabase;
+  const acme = { tenantId: 'ten_acme' };
+  const globex = { tenantId: 'ten_globex' };
+
+  beforeAll(async () => {
+    test = await open();
+    await test.database.asSystem('tenants.administer', (tx) =>
+      tx.execute(sql`insert into genai.tenants (tenant_id, slug, name, tier)
+        values ('ten_acme', 'acme', 'Acme', 'enterprise'), ('ten_globex', 'globex', 'Globex', 'free')`),
+    );
+  });
+  afterAll(() => test.close());
+
+  it('shows a tenant its own rows only, whatever the query says', async () => {
+    const select = sql`select tenant_id from genai.tenants`;
+    expect((await test.database.withTenant(acme, (tx) => tx.execute(select))).rows).toEqual([{ tenant_id: 'ten_acme' }]);
+    expect((await test.database.withTenant(globex, (tx) => tx.execute(select))).rows).toEqual([{ tenant_id: 'ten_globex' }]);
+    expect((await test.database.withTenant({ tenantId: 'ten_nobody' }, (tx) => tx.execute(select))).rows).toEqual([]);
+  });
+
+  it('refuses a row of another tenant', async () => {
+    const insert = sql`insert into genai.teams (tenant_id, id, name) values ('ten_globex', 'tem_1', 'Red')`;
+    await expect(test.database.withTenant(acme, (tx) => tx.execute(insert))).rejects.toThrow(/row-level security/);
+  });
+
+  it('keeps neither role nor tenant on the connection after commit, rollback or error', async () => {
+    await test.database.withTenant(acme, (tx) => tx.execute(sql`select 1`));
+    await test.database.withTenant(acme, (tx) => tx.execute(sql`select broken`)).catch(() => {});
+    const { rows } = await test.database.asSystem('tenants.administer', (tx) =>
+      tx.execute(sql`select current_user as role, current_setting('app.tenant_id', true) as tenant`),
+    );
+    expect(rows).toEqual([{ role: 'genai_system', tenant: '' }]);
+  });
+
+  it('keeps concurrent tenants apart', async () => {
+    const seen = await Promise.all(
+      Array.from({ length: 40 }, async (_, index) => {
+        const scope = index % 2 === 0 ? acme : globex;
+        const { rows } = await test.database.withTenant(scope, async (tx) => {
+          await tx.execute(sql`select 1`);
+          return tx.execute(sql`select tenant_id from genai.tenants`);
+        });
+        return rows.length === 1 && rows[0]?.['tenant_id'] === scope.tenantId;
+      }),
+    );
+    expect(seen.every(Boolean)).toBe(true);
+  });
+
+  it('refuses to open a transaction inside another one', async () => {
+    await expect(test.database.withTenant(acme, () => test.database.withTenant(globex, async () => 1))).rejects.toThrow(/inside another/);
+    await expect(test.database.withTenant(acme, () => test.database.asSystem('jobs.queue', async () => 1))).rejects.toThrow(/inside another/);
+  });
+
+  it('rolls back what a failing function did', async () => {
+    const failing = test.database.withTenant(acme, async (tx) => {
+      await tx.execute(sql`insert into genai.teams (tenant_id, id, name) values ('ten_acme', 'tem_2', 'Blue')`);
+      throw new Error('no');
+    });
+    await expect(failing).rejects.toThrow('no');
+    const { rows } = await test.database.withTenant(acme, (tx) => tx.execute(sql`select id from genai.teams where id = 'tem_2'`));
+    expect(rows).toEqual([]);
+  });
+
+  it('rejects a tenant id that is not one of ours before it reaches SQL', () => {
+    expect(() => test.database.withTenant({ tenantId: "x', true); drop table genai.tenants; --" }, async () => 1)).toThrow(/tenant id/);
+  });
+
+  it('translates a conflict without quoting values', async () => {
+    const insert = sql`insert into genai.teams (tenant_id, id, name) values ('ten_acme', 'tem_3', 'secret-name')`;
+    await test.database.withTenant(acme, (tx) => tx.execute(insert));
+    const error = await test.database.withTenant(acme, (tx) => tx.execute(insert)).catch((caught: unknown) => caught);
+    expect(error).toMatchObject({ code: 'state_conflict' });
+    expect(JSON.stringify(error) + String(error) + String((error as Error).stack)).not.toContain('secret-name');
+    expect(sqlStateOf(error)).toBeUndefined();
+  });
+});

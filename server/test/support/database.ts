@@ -1,0 +1,108 @@
+/**
+ * Real databases for tests: PGlite always, PostgreSQL where TEST_DATABASE_URL names a server.
+ *
+ * Each call gives a database of its own, cloned from a template that is migrated once per run. On PostgreSQL the server's
+ * login is a role of its own, as in production.
+ */
+
+import { randomBytes } from 'node:crypto';
+import { cpSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import pg from 'pg';
+import { inject } from 'vitest';
+import { loadConfig } from '../../src/config/index.ts';
+import { openEmbeddedDatabase } from '../../src/db/embedded.ts';
+import type { Database } from '../../src/db/index.ts';
+import { openDatabase, openOverEmbedded } from '../../src/db/open.ts';
+import { onServer, postgresTemplate, serverLoginUrl, withDatabase } from './database-urls.ts';
+
+/** A database to test on. */
+export interface TestDatabase {
+  readonly database: Database;
+  /** Runs SQL as a superuser, to arrange or observe what the product itself cannot. Not while a transaction is open. */
+  readonly superuser: (sql: string, values?: unknown[]) => Promise<Record<string, unknown>[]>;
+  readonly close: () => Promise<void>;
+}
+
+/** A kind of database, for `describe.each`. */
+export interface TestDatabaseKind {
+  readonly name: 'pglite' | 'postgresql';
+  readonly open: () => Promise<TestDatabase>;
+}
+
+declare module 'vitest' {
+  interface ProvidedContext {
+    /** Folder of a migrated embedded database. */
+    pgliteTemplate: string;
+    /** Server to make databases on, as superuser; undefined when there is none. */
+    postgresUrl: string | undefined;
+    redisUrl: string | undefined;
+  }
+}
+
+const hooks = { onSystemTransaction: () => {}, onMigration: () => {}, onIdleError: () => {} };
+
+/** All databases that this run can test on; every one of them must be tested. */
+export const testDatabases: readonly TestDatabaseKind[] = [
+  { name: 'pglite', open: openTestPglite },
+  ...(inject('postgresUrl') === undefined ? [] : [{ name: 'postgresql' as const, open: openTestPostgres }]),
+];
+
+/** PostgreSQL when there is a server, else PGlite: for tests whose subject is not the database. */
+export async function openTestDatabase(): Promise<TestDatabase> {
+  return inject('postgresUrl') === undefined ? openTestPglite() : openTestPostgres();
+}
+
+/** A fresh copy of a migrated embedded data folder; the caller removes it. */
+export function copyPgliteTemplate(): string {
+  const dataDir = mkdtempSync(join(tmpdir(), 'genai-test-'));
+  cpSync(inject('pgliteTemplate'), dataDir, { recursive: true });
+  return dataDir;
+}
+
+async function openTestPglite(): Promise<TestDatabase> {
+  const dataDir = copyPgliteTemplate();
+  const embedded = await openEmbeddedDatabase(dataDir);
+  const { config } = loadConfig({ environment: { GENAI_DATA_DIR: dataDir }, directory: dataDir });
+  const { database } = await openOverEmbedded(embedded, config, hooks);
+  return {
+    database,
+    async superuser(sql, values) {
+      // There is one session, so privileges are taken for the statement and given back.
+      const client = new pg.Client({ user: 'postgres', database: 'postgres', stream: embedded.connect });
+      await client.connect();
+      await client.query('reset session authorization');
+      try {
+        return (await client.query<Record<string, unknown>>(sql, values)).rows;
+      } finally {
+        await client.query('set session authorization genai_server');
+        await client.end();
+      }
+    },
+    async close() {
+      await database.close();
+      rmSync(dataDir, { recursive: true, force: true });
+    },
+  };
+}
+
+async function openTestPostgres(): Promise<TestDatabase> {
+  const serverUrl = inject('postgresUrl');
+  if (serverUrl === undefined) throw new Error('TEST_DATABASE_URL is not set.');
+  const name = `genai_test_${randomBytes(6).toString('hex')}`;
+  await onServer(serverUrl, (client) => client.query(`create database ${name} template ${postgresTemplate.database}`));
+  const { config } = loadConfig({ environment: { DATABASE_URL: serverLoginUrl(serverUrl, name), DATABASE_POOL_MAX: '5' }, directory: tmpdir() });
+  const { database } = await openDatabase(config, hooks);
+  const superuser = new pg.Client(withDatabase(serverUrl, name));
+  await superuser.connect();
+  return {
+    database,
+    superuser: async (sql, values) => (await superuser.query<Record<string, unknown>>(sql, values)).rows,
+    async close() {
+      await superuser.end();
+      await database.close();
+      await onServer(serverUrl, (client) => client.query(`drop database if exists ${name} with (force)`));
+    },
+  };
+}
