@@ -28,18 +28,24 @@ create policy system_settle on genai.requests for all to genai_system using (tru
 grant select on genai.requests to genai_app;
 grant select, insert on genai.requests to genai_system;
 
--- Durable before the upstream is called, so that no call can go unrecorded.
+-- Durable before the upstream is called, so that no call can go unrecorded. Holds all that a charge at the bound needs,
+-- in case a crash makes the usage unknowable.
 create table genai.attempts (
   tenant_id text not null,
   request_id text not null,
   number integer not null check (number > 0),
+  user_id text not null,
+  credential_id text not null,
+  operation text not null,
   provider text not null,
   model text not null,
-  -- The bound that is charged if a crash makes the usage unknowable.
-  reserved_cost_nano bigint not null check (reserved_cost_nano >= 0),
+  estimated_input_tokens integer not null check (estimated_input_tokens >= 0),
+  estimated_output_tokens integer not null check (estimated_output_tokens >= 0),
+  estimated_cost_nano bigint not null check (estimated_cost_nano >= 0),
   started_at timestamptz not null,
   primary key (tenant_id, request_id, number)
 );
+create index attempts_time on genai.attempts (tenant_id, started_at);
 alter table genai.attempts enable row level security;
 alter table genai.attempts force row level security;
 create policy tenant_read on genai.attempts for select to genai_app

@@ -1,0 +1,3 @@
+/** Places for model work. */
+
+export { createScheduler, type Scheduler } from './slots.ts';
