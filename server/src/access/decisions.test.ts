@@ -1,0 +1,97 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { classifications, type Principal, userRoles } from '../context.ts';
+import { isAppError } from '../errors.ts';
+import { assertCan, assertCanGrant, assertClearance, can, permissionNames, permissions, roleHolds } from './index.ts';
+
+function principal(overrides: Partial<Principal> = {}): Principal {
+  return {
+    userId: 'usr_1',
+    role: 'viewer',
+    clearance: 'internal',
+    credential: { kind: 'session', id: 'ses_1' },
+    scopes: undefined,
+    ...overrides,
+  };
+}
+const anyRole = fc.constantFrom(...userRoles);
+const anyPermission = fc.constantFrom(...permissionNames);
+const anyScopes = fc.option(fc.uniqueArray(anyPermission), { nil: undefined });
+
+describe('can', () => {
+  it('gives each role exactly what is written down here, so that a change of the table is seen in review', () => {
+    const held = (role: (typeof userRoles)[number]) => permissionNames.filter((name) => roleHolds(role, name));
+    const viewer = [
+      'query:ask', 'models:read', 'documents:read', 'collections:read', 'keys:read', 'usage:read', 'sessions:write',
+    ];
+    const analyst = [
+      ...viewer, 'chat:create', 'documents:write', 'documents:relabel', 'documents:delete', 'collections:write', 'keys:write',
+    ];
+    expect(held('viewer').toSorted()).toEqual(viewer.toSorted());
+    expect(held('analyst').toSorted()).toEqual(analyst.toSorted());
+    expect(held('admin')).toEqual(permissionNames);
+  });
+
+  it('never lets scopes widen what the role holds', () => {
+    fc.assert(
+      fc.property(anyRole, anyScopes, anyPermission, (role, scopes, permission) => {
+        const { allowed } = can(principal({ role, scopes }), permission);
+        expect(allowed).toBe(roleHolds(role, permission) && (scopes === undefined || scopes.includes(permission)));
+      }),
+    );
+  });
+
+  it.each(['documents:admin', '', '*', '__proto__', 'constructor', 'toString'])('denies the unknown permission "%s" to everyone', (name) => {
+    const everything = principal({ role: 'admin', scopes: [name] });
+    expect(can(everything, name as never).allowed).toBe(false);
+  });
+
+  it('denies a role that the table does not know', () => {
+    for (const name of permissionNames) expect(can(principal({ role: 'root' as never }), name).allowed).toBe(false);
+  });
+
+  it('names the permission in the refusal', () => {
+    const refuse = () => assertCan({ principal: principal() }, 'users:write');
+    expect(refuse).toThrow(expect.toSatisfy((error) => isAppError(error, 'permission_denied')));
+    expect(refuse).toThrow('users:write');
+  });
+
+  it('describes every permission in one sentence', () => {
+    for (const { description } of Object.values(permissions)) expect(description).toMatch(/^[A-Z].*\.$/);
+  });
+});
+
+describe('assertClearance', () => {
+  it('allows what is at or below the clearance and nothing above it', () => {
+    for (const [level, clearance] of classifications.entries()) {
+      for (const [wanted, classification] of classifications.entries()) {
+        const check = () => assertClearance({ principal: principal({ clearance }) }, classification);
+        if (wanted <= level) expect(check).not.toThrow();
+        else expect(check).toThrow(expect.toSatisfy((error) => isAppError(error, 'classification_denied')));
+      }
+    }
+  });
+});
+
+describe('assertCanGrant', () => {
+  it('lets nobody give a permission or clearance that they do not hold', () => {
+    const grant = fc.record({ role: anyRole, clearance: fc.constantFrom(...classifications) });
+    fc.assert(
+      fc.property(anyRole, anyScopes, fc.constantFrom(...classifications), grant, (role, scopes, clearance, given) => {
+        const giver = principal({ role, scopes, clearance });
+        const holdsAll = permissionNames.every((name) => !roleHolds(given.role, name) || can(giver, name).allowed);
+        const isCleared = classifications.indexOf(given.clearance) <= classifications.indexOf(clearance);
+        const check = () => assertCanGrant({ principal: giver }, given);
+        if (holdsAll && isCleared) expect(check).not.toThrow();
+        else expect(check).toThrow();
+      }),
+    );
+  });
+
+  it('refuses a key scoped for users:write that would make an admin', () => {
+    const key = principal({ role: 'admin', scopes: ['users:write', 'users:read'] });
+    expect(() => assertCanGrant({ principal: key }, { role: 'admin' })).toThrow(
+      expect.toSatisfy((error) => isAppError(error, 'permission_denied')),
+    );
+  });
+});

@@ -1,0 +1,63 @@
+/**
+ * Who may do what: the only place that decides.
+ *
+ * Decisions are pure functions of the principal; nothing here loads or stores. What is not explicitly allowed is denied.
+ */
+
+import { type Classification, isWithinClearance, type Principal, type RequestContext, type UserRole } from '../context.ts';
+import { AppError } from '../errors.ts';
+import { isPermission, type Permission, permissionNames, roleHolds } from './permissions.ts';
+
+/** What a route demands of its caller; every route declares one, or the server refuses to start. */
+export type RouteAccess = { readonly permission: Permission } | 'authenticated' | 'operator' | 'public';
+
+/** A decision and, in one sentence for the caller, why. */
+export interface Decision {
+  readonly allowed: boolean;
+  readonly reason: string;
+}
+
+/** Rights that somebody is about to be given, directly or by a credential that acts with them. */
+export interface GrantedRights {
+  readonly role?: UserRole;
+  readonly clearance?: Classification;
+}
+
+/** Whether a principal holds a permission: the role must hold it, and the scopes of an API key can only take away. */
+export function can(principal: Principal, permission: Permission): Decision {
+  if (!isPermission(permission) || !roleHolds(principal.role, permission)) {
+    return { allowed: false, reason: `The role ${principal.role} does not hold ${permission}.` };
+  }
+  if (principal.scopes !== undefined && !principal.scopes.includes(permission)) {
+    return { allowed: false, reason: `The API key is not scoped for ${permission}.` };
+  }
+  return { allowed: true, reason: `The role ${principal.role} holds ${permission}.` };
+}
+
+/** @throws {AppError} permission_denied, naming the permission. */
+export function assertCan(ctx: Pick<RequestContext, 'principal'>, permission: Permission): void {
+  const { allowed, reason } = can(ctx.principal, permission);
+  if (!allowed) throw new AppError('permission_denied', { detail: reason });
+}
+
+/** @throws {AppError} classification_denied when the classification is above the caller's clearance. */
+export function assertClearance(ctx: Pick<RequestContext, 'principal'>, classification: Classification): void {
+  const { clearance } = ctx.principal;
+  if (isWithinClearance(classification, clearance)) return;
+  throw new AppError('classification_denied', { detail: `${classification} is above your clearance, ${clearance}.` });
+}
+
+/**
+ * Nobody gives away what they do not hold: a role only by who holds all its permissions (a scoped API key seldom does), a
+ * clearance only by who has it. Setting a password or making a key for somebody gives what that person has.
+ * @throws {AppError} permission_denied or classification_denied.
+ */
+export function assertCanGrant(ctx: Pick<RequestContext, 'principal'>, { role, clearance }: GrantedRights): void {
+  if (role !== undefined) {
+    const missing = permissionNames.find((name) => roleHolds(role, name) && !can(ctx.principal, name).allowed);
+    if (missing !== undefined) {
+      throw new AppError('permission_denied', { detail: `Giving the role ${role} needs ${missing}, which you do not hold.` });
+    }
+  }
+  if (clearance !== undefined) assertClearance(ctx, clearance);
+}

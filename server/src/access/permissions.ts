@@ -1,0 +1,58 @@
+/**
+ * All permissions, and the roles that hold them.
+ *
+ * This table is the only place that says what a role may do. A role or permission that is not in it is denied. The scope
+ * of an API key is the name of a permission.
+ */
+
+import type { UserRole } from '../context.ts';
+
+/** What a permission allows and to whom it is given. */
+export interface PermissionDefinition {
+  /** One sentence for the generated reference and for whoever chooses the scopes of a key. */
+  readonly description: string;
+  readonly roles: readonly UserRole[];
+}
+
+const everyone = ['admin', 'analyst', 'viewer'] as const;
+const authors = ['admin', 'analyst'] as const;
+const admins = ['admin'] as const;
+
+/** Every permission, `resource:verb`. */
+export const permissions = {
+  'query:ask': { description: 'Ask questions over the documents within clearance and grants.', roles: everyone },
+  'chat:create': { description: 'Chat with a model through the gateway.', roles: authors },
+  'models:read': { description: 'List the available models.', roles: everyone },
+  'documents:read': { description: 'List and read documents within clearance and grants.', roles: everyone },
+  'documents:write': { description: 'Upload documents and change their titles.', roles: authors },
+  'documents:relabel': { description: 'Change the classification or collection of documents.', roles: authors },
+  'documents:delete': { description: 'Delete documents.', roles: authors },
+  'collections:read': { description: 'List the collections that are granted to the caller.', roles: everyone },
+  'collections:write': { description: 'Make and remove collections and set who is granted them.', roles: authors },
+  'users:read': { description: 'List the users of the tenant.', roles: admins },
+  'users:write': { description: 'Add users; change their role, clearance, status, name and password.', roles: admins },
+  'keys:read': { description: "List the caller's own API keys.", roles: everyone },
+  'keys:write': { description: "Make and revoke the caller's own API keys.", roles: authors },
+  'keys:manage': { description: "List, make and revoke anyone's API keys.", roles: admins },
+  'usage:read': { description: "Read the caller's own usage and cost.", roles: everyone },
+  'usage:read_all': { description: 'Read the usage and cost of the whole tenant.', roles: admins },
+  'audit:read': { description: "Read the tenant's audit log.", roles: admins },
+  'sessions:write': { description: "List and end the caller's own login sessions.", roles: everyone },
+} as const satisfies Record<string, PermissionDefinition>;
+
+/** The name of a permission. */
+export type Permission = keyof typeof permissions;
+
+/** The names of all permissions. */
+export const permissionNames = Object.keys(permissions) as readonly Permission[];
+
+/** Whether a text names a permission. */
+export function isPermission(name: string): name is Permission {
+  return Object.hasOwn(permissions, name);
+}
+
+/** Whether a role holds a permission. */
+export function roleHolds(role: UserRole, permission: Permission): boolean {
+  const holders: readonly UserRole[] = permissions[permission].roles;
+  return holders.includes(role);
+}
