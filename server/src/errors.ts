@@ -70,6 +70,13 @@ export const errorCodes = {
     retryable: false,
   },
 
+  input_blocked: {
+    status: 400,
+    title: 'The input was blocked by the guard.',
+    fix: 'Remove what `detail` names and send the request again.',
+    retryable: false,
+  },
+
   // The caller may not.
   authentication_required: {
     status: 401,

@@ -1,0 +1,3 @@
+/** Connections to Redis or Valkey. */
+
+export { createRedisPool, type RedisPool } from './redis.ts';
