@@ -80,9 +80,9 @@ describe('countChatTokens', () => {
   });
 
   it('accepts what clients send in place of content', () => {
-    expect(countChatTokens([{ role: 'assistant', content: null }, { role: 'tool' }, { role: 'user', content: [null] }])).toBe(
-      3 + 3 * 3 + 3 + 1105,
-    );
+    expect(
+      countChatTokens([{ role: 'assistant', content: null }, { role: 'tool' }, { role: 'user', content: [null] }]),
+    ).toBe(3 + 3 * 3 + 3 + 1105);
   });
 
   it('takes bounded time for many long messages', () => {

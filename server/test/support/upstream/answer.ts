@@ -24,10 +24,13 @@ export function tokensOf(text: string): string[] {
   return text.match(/\s*\S+/g) ?? [];
 }
 
+/** Passage [1] of a prompt: without its heading in parentheses, up to the next passage or a line of `===`. */
+const firstPassage = /^\[1\](?:[ \t]*\([^\n]*\)(?=\n))?\s*([\s\S]+?)(?=\n\[\d+\]|\n===|$(?![\s\S]))/m;
+
 /** The first sentence of passage [1] and a citation of it, when the messages hold numbered passages. */
 function citedAnswer(messages: readonly Message[]): string {
   for (const message of messages.toReversed()) {
-    const passage = /^\[1\][ \t]*\n?([\s\S]+?)(?=\n\[\d+\]|$(?![\s\S]))/m.exec(textOf(message))?.[1];
+    const passage = firstPassage.exec(textOf(message))?.[1];
     if (passage === undefined) continue;
     const sentence = /^[\s\S]*?[.!?](?=\s|$)/.exec(passage.trim())?.[0] ?? passage.trim();
     return `${sentence.replace(/\s+/g, ' ')} [1]`;

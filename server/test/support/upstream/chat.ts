@@ -58,10 +58,15 @@ function planFrom(body: Record<string, unknown>, behaviour: Behaviour): Plan {
       ? { role: 'assistant', content: null, tool_calls: [call] }
       : { role: 'assistant', content: answer.tokens.join(''), refusal: null },
     parts,
-    finishReason: behaviour.tool ? 'tool_calls' : answer.cut ? 'length' : 'stop',
+    finishReason: finishReasonOf(behaviour, answer.cut),
     usage: { prompt_tokens: prompt, completion_tokens: completion, total_tokens: prompt + completion },
     includeUsage: (body.stream_options as { include_usage?: unknown } | undefined)?.include_usage === true,
   };
+}
+
+function finishReasonOf(behaviour: Behaviour, cut: boolean): string {
+  if (behaviour.tool) return 'tool_calls';
+  return cut ? 'length' : 'stop';
 }
 
 /** Answers one chat completion request. */
@@ -100,7 +105,9 @@ async function sendCompletion(exchange: Exchange, plan: Plan, behaviour: Behavio
   await reset(exchange);
 }
 
-const inbandError = { error: { message: 'This is the wanted error in band.', type: 'server_error', code: 'server_error' } };
+const inbandError = {
+  error: { message: 'This is the wanted error in band.', type: 'server_error', code: 'server_error' },
+};
 
 async function sendStream(exchange: Exchange, plan: Plan, behaviour: Behaviour): Promise<void> {
   const { response } = exchange;
@@ -155,7 +162,9 @@ async function failMidway(exchange: Exchange, behaviour: Behaviour): Promise<boo
 /** Writes one event, split inside each multi-byte character where that is wanted. */
 async function writeEvent(response: Exchange['response'], data: string, behaviour: Behaviour): Promise<void> {
   const newline = behaviour.crlf ? '\r\n' : '\n';
-  const event = Buffer.from(`${behaviour.crlf ? `: comment${newline}${newline}` : ''}data: ${data}${newline}${newline}`);
+  const event = Buffer.from(
+    `${behaviour.crlf ? `: comment${newline}${newline}` : ''}data: ${data}${newline}${newline}`,
+  );
   if (!behaviour.utf8split) {
     response.write(event);
     return;

@@ -42,7 +42,8 @@ export function sendJson(exchange: Exchange, status: number, body: object | stri
 
 /** Sends an error in the OpenAI shape. */
 export function sendError(exchange: Exchange, status: number, code: string, message: string): void {
-  const type = status === 429 ? 'rate_limit_error' : status < 500 ? 'invalid_request_error' : 'server_error';
+  const kind = status < 500 ? 'invalid_request_error' : 'server_error';
+  const type = status === 429 ? 'rate_limit_error' : kind;
   sendJson(exchange, status, { error: { message, type, param: null, code } });
 }
 

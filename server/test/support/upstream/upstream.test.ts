@@ -35,6 +35,8 @@ describe('the programmable upstream, driven by the unmodified openai client', ()
   it('quotes the first sentence of passage [1] and cites it', async () => {
     const prompt = 'Question: how high?\n\n[1] The tower is 12.5 m high. It is red.\n\n[2] Another one.';
     expect(await collect('test-answer', prompt)).toBe('The tower is 12.5 m high. [1]');
+    const marked = '=== x1 ===\n[1] (Towers, page 3)\nIt is red\n=== x1 ===\n\nQuestion: which colour?';
+    expect(await collect('test-answer', marked)).toBe('It is red [1]');
     expect(await collect('test-answer', 'no passages')).toBe('There are no passages to answer from.');
   });
 
@@ -62,7 +64,11 @@ describe('the programmable upstream, driven by the unmodified openai client', ()
   });
 
   it('calls a tool', async () => {
-    const stream = await client.chat.completions.create({ model: 'test-echo?tool=1', messages: ask('a'), stream: true });
+    const stream = await client.chat.completions.create({
+      model: 'test-echo?tool=1',
+      messages: ask('a'),
+      stream: true,
+    });
     let argumentsText = '';
     for await (const chunk of stream) {
       argumentsText += chunk.choices[0]?.delta.tool_calls?.[0]?.function?.arguments ?? '';
@@ -122,12 +128,19 @@ describe('the programmable upstream, driven by the unmodified openai client', ()
   });
 
   it('embeds deterministically; the vectors of texts that share words are nearer', async () => {
-    const { data } = await client.embeddings.create({ model: 'test-embed', input: ['a red fox', 'a red hen', 'sea salt'] });
+    const { data } = await client.embeddings.create({
+      model: 'test-embed',
+      input: ['a red fox', 'a red hen', 'sea salt'],
+    });
     const [fox = [], hen = [], salt = []] = data.map((entry) => entry.embedding);
     const dot = (a: number[], b: number[]) => a.reduce((sum, value, index) => sum + value * (b[index] ?? 0), 0);
     expect(dot(fox, fox)).toBeCloseTo(1, 5);
     expect(dot(fox, hen)).toBeGreaterThan(dot(fox, salt));
-    const floats = await client.embeddings.create({ model: 'test-embed', input: 'a red fox', encoding_format: 'float' });
+    const floats = await client.embeddings.create({
+      model: 'test-embed',
+      input: 'a red fox',
+      encoding_format: 'float',
+    });
     expect(floats.data[0]?.embedding).toEqual(fox);
   });
 

@@ -6,10 +6,11 @@
  * so that a test can hold a ledger against it. Of a credential it keeps only whether there was one.
  */
 
+import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { baseModels, type Behaviour, behaviourFromModel, healed, type Refusal } from './behaviour.ts';
+import { type Behaviour, baseModels, behaviourFromModel, healed, type Refusal } from './behaviour.ts';
 import { serveChat } from './chat.ts';
 import { embeddingsAnswer } from './embeddings.ts';
 import { type Exchange, failEarly, pause, sendError, sendJson } from './exchange.ts';
@@ -42,6 +43,8 @@ export interface Upstream {
   readonly baseUrl: string;
   /** The last requests, oldest first. */
   requests(): readonly RecordedRequest[];
+  /** Number of connections accepted until now; a client that keeps them alive needs few. */
+  connections(): number;
   /** Number of requests whose client closed the connection before the answer was complete. */
   aborted(): number;
   /** Resolves once `aborted()` has reached a number. */
@@ -59,9 +62,14 @@ export async function startUpstream(options: { readonly port?: number } = {}): P
   const served = { inputTokens: 0, outputTokens: 0 };
   const behaviours = createBehaviours();
   let aborted = 0;
+  let connections = 0;
 
   const server = createServer((request, response) => {
     const gone = new AbortController();
+    // As real endpoints do; a gateway keeps all three to itself.
+    response.setHeader('x-request-id', `req-test-${randomUUID()}`);
+    response.setHeader('x-ratelimit-remaining-requests', '99');
+    response.setHeader('set-cookie', 'test=1');
     response.once('close', () => {
       if (response.writableFinished) return;
       aborted += 1;
@@ -85,6 +93,9 @@ export async function startUpstream(options: { readonly port?: number } = {}): P
       if (!gone.signal.aborted) sendError(exchange, 500, 'test_upstream_bug', String(error));
     });
   });
+  server.on('connection', () => {
+    connections += 1;
+  });
   server.listen(options.port ?? 0, '127.0.0.1');
   await once(server, 'listening');
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
@@ -93,6 +104,7 @@ export async function startUpstream(options: { readonly port?: number } = {}): P
     url,
     baseUrl: `${url}/v1`,
     requests: () => [...recorded],
+    connections: () => connections,
     aborted: () => aborted,
     whenAborted: (count) =>
       aborted >= count ? Promise.resolve() : new Promise((resolve) => waiting.add({ count, resolve })),
