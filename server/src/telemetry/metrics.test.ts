@@ -9,12 +9,12 @@ async function linesOf(metrics: ReturnType<typeof createMetrics>, name: string):
 describe('metrics', () => {
   it('are counted with their labels and exposed in the text format of Prometheus', async () => {
     const metrics = createMetrics();
-    metrics.questions.add({ outcome: 'success', tier: 'free' });
-    metrics.questions.add({ outcome: 'success', tier: 'free' });
+    metrics.questions.add({ outcome: 'succeeded', tier: 'free' });
+    metrics.questions.add({ outcome: 'succeeded', tier: 'free' });
     metrics.costNanoDollars.add({ tier: 'free' }, 12_345_678_901n);
     metrics.schedulerWaiting.set(3);
     metrics.ingestDuration.record({}, 0.3);
-    expect(await linesOf(metrics, 'genai_questions_total{')).toEqual(['genai_questions_total{outcome="success",tier="free"} 2']);
+    expect(await linesOf(metrics, 'genai_questions_total{')).toEqual(['genai_questions_total{outcome="succeeded",tier="free"} 2']);
     expect(await linesOf(metrics, 'genai_cost_nano')).toEqual(['genai_cost_nano_dollars_total{tier="free"} 12345678901']);
     expect(await linesOf(metrics, 'genai_scheduler_waiting')).toEqual(['genai_scheduler_waiting 3']);
     expect(await linesOf(metrics, 'genai_ingest_duration_seconds_count')).toEqual(['genai_ingest_duration_seconds_count 1']);

@@ -30,7 +30,7 @@ export interface Gauge {
 export type QueryStage = 'reserve' | 'guard_input' | 'queue' | 'retrieve' | 'guard_context' | 'generate' | 'guard_output' | 'settle';
 
 /** How a question or chat ended. */
-export type QueryOutcome = 'success' | 'degraded' | 'blocked' | 'failed' | 'cancelled';
+export type QueryOutcome = 'succeeded' | 'degraded' | 'blocked' | 'failed' | 'cancelled';
 
 /** Everything that is counted. */
 export interface Metrics {
