@@ -72,7 +72,7 @@ async function openTestPglite(): Promise<TestDatabase> {
       // There is one session, so privileges are taken for the statement and given back.
       const client = new pg.Client({ user: 'postgres', database: 'postgres', stream: embedded.connect });
       await client.connect();
-      await client.query('reset session authorization');
+      await client.query('set session authorization postgres');
       try {
         return (await client.query<Record<string, unknown>>(sql, values)).rows;
       } finally {
