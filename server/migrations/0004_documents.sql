@@ -53,7 +53,10 @@ create table genai.documents (
   status genai.document_status not null default 'uploaded',
   -- Share of the work done, 0 to 100.
   progress smallint not null default 0 check (progress between 0 and 100),
+  -- Attempts at ingestion that were started and not cut short by a stop of the server.
   attempts smallint not null default 0,
+  -- Attempts that never ended: the server was killed meanwhile.
+  interruptions smallint not null default 0,
   error_code text,
   error_detail text,
   page_count integer,
@@ -64,8 +67,7 @@ create table genai.documents (
   primary key (tenant_id, id),
   foreign key (tenant_id, collection_id) references genai.collections (tenant_id, id)
 );
-create index documents_page on genai.documents (tenant_id, created_at desc, id desc);
-create index documents_collection on genai.documents (tenant_id, collection_id);
+create index documents_collection on genai.documents (tenant_id, collection_id, content_hash);
 create index documents_unfinished on genai.documents (tenant_id, status) where status not in ('indexed', 'failed');
 alter table genai.documents enable row level security;
 alter table genai.documents force row level security;
@@ -75,7 +77,7 @@ create policy tenant_isolation on genai.documents for all to genai_app
 -- Finding interrupted ingestions after a crash needs ids of all tenants, and nothing else.
 create policy system_recovery on genai.documents for select to genai_system using (true);
 grant select, insert, update, delete on genai.documents to genai_app;
-grant select (tenant_id, id, status, updated_at) on genai.documents to genai_system;
+grant select (tenant_id, id, status) on genai.documents to genai_system;
 
 create table genai.document_versions (
   tenant_id text not null,
@@ -99,7 +101,11 @@ create policy tenant_isolation on genai.document_versions for all to genai_app
   with check (tenant_id = current_setting('app.tenant_id', true));
 grant select, insert, update, delete on genai.document_versions to genai_app;
 
--- Classification and collection are repeated here so that both filter inside the index query, never after it.
+-- Classification and collection are repeated here so that both filter inside the search query, never after it.
+--
+-- No index on words or vectors: row-level security lets no operator into an index condition that is not leakproof, and
+-- neither @@ nor <=> is (nor = on an enum, so classification is in no index either). Searches read the tenant's visible
+-- chunks; what they read is therefore kept in line, not out of line where each row would cost another look-up.
 create table genai.chunks (
   tenant_id text not null,
   document_id text not null,
@@ -108,19 +114,20 @@ create table genai.chunks (
   collection_id text not null,
   classification genai.classification_tier not null,
   page integer,
+  -- Place in the text of the version, in code points.
   start_offset integer not null,
   end_offset integer not null,
   heading_path_sealed bytea not null,
   text_sealed bytea not null,
-  -- Words of the passage: plain, or HMACs under the tenant's key where the content is sealed.
+  -- The stemmed words of the passage with their positions, each as an HMAC under the tenant's key.
   lexemes tsvector not null,
   -- Null for restricted passages: a vector reveals its text.
   embedding vector(512),
   primary key (tenant_id, document_id, version, position),
   foreign key (tenant_id, document_id) references genai.documents (tenant_id, id) on delete cascade
 );
-create index chunks_visible on genai.chunks (tenant_id, collection_id, classification);
-create index chunks_lexemes on genai.chunks using gin (tenant_id, lexemes);
+alter table genai.chunks alter lexemes set storage main, alter embedding set storage plain;
+create index chunks_collection on genai.chunks (tenant_id, collection_id);
 alter table genai.chunks enable row level security;
 alter table genai.chunks force row level security;
 create policy tenant_isolation on genai.chunks for all to genai_app

@@ -1,0 +1,12 @@
+/** Finding passages within what the asker may see. */
+
+export { createSearchIndex } from './postgres-index.ts';
+export type {
+  FoundPassage,
+  IndexedChunk,
+  IndexedDocument,
+  SearchIndex,
+  SearchRequest,
+  Visibility,
+} from './search-index.ts';
+export { embeddingDimensions } from './tables.ts';
