@@ -37,9 +37,11 @@ create policy tenant_isolation on genai.teams for all to genai_app
   with check (tenant_id = current_setting('app.tenant_id', true));
 grant select, insert, update, delete on genai.teams to genai_app;
 
--- Data keys, wrapped by a key encryption key. Old versions stay for opening; the newest seals.
+-- Data keys, wrapped by a key encryption key. Old versions stay for opening; the newest seals. No foreign key: the key is
+-- made first, so that a tenant and the audit row of its creation stand in one transaction; and the operators' own realm,
+-- `platform`, has a key without being a tenant.
 create table genai.data_keys (
-  tenant_id text not null references genai.tenants (tenant_id),
+  tenant_id text not null,
   version integer not null check (version > 0),
   wrapped_key bytea not null,
   key_encryption_key_id text not null,

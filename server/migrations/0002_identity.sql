@@ -6,13 +6,15 @@ create type genai.user_status as enum ('active', 'suspended', 'deleted');
 create table genai.users (
   tenant_id text not null references genai.tenants (tenant_id),
   id text not null,
-  email text not null check (email = lower(email)),
+  -- Lower case by the rules of "C": of a locale's own rules, the server and the database could differ.
+  email text not null check (email = lower(email collate "C")),
   name text not null,
   role genai.user_role not null,
   clearance genai.classification_tier not null,
   status genai.user_status not null default 'active',
   team_id text,
-  password_hash text,
+  -- Argon2id, sealed by vault/: without the key service there is nothing to guess against. Null: no login by password.
+  password_hash_sealed bytea,
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
   primary key (tenant_id, id),
@@ -58,16 +60,15 @@ create policy system_touch on genai.api_keys for update to genai_system using (t
 grant select, insert, update on genai.api_keys to genai_app;
 grant select, update (last_used_at) on genai.api_keys to genai_system;
 
+-- A session stands exactly as long as its row; ending it deletes the row.
 create table genai.sessions (
   tenant_id text not null references genai.tenants (tenant_id),
   id text not null,
   user_id text not null,
+  -- HMAC of the one refresh token that is good now. Any other that proves to be ours is a replay.
   refresh_hash bytea not null,
-  -- The token before the last rotation: presenting it again means that it was stolen.
-  previous_refresh_hash bytea,
   user_agent text,
   expires_at timestamptz not null,
-  revoked_at timestamptz,
   last_used_at timestamptz not null default now(),
   created_at timestamptz not null default now(),
   primary key (tenant_id, id),
