@@ -6,6 +6,7 @@
  */
 
 import type pg from 'pg';
+import { inRole } from './in-role.ts';
 
 /** Holes were found; the message lists them with their fixes. */
 export class CatalogError extends Error {
@@ -32,17 +33,32 @@ const ownTables = `
   where n.nspname = 'genai' and c.relkind in ('r', 'p')`;
 const tenantTables = `${ownTables} and c.relname not in (${tablesWithoutTenant.map((name) => `'${name}'`).join(', ')})`;
 
-const loginCheck: Check = {
-  sql: `select rolname as subject from pg_roles where rolname = session_user and (rolsuper or rolbypassrls or rolcreaterole)`,
-  finding: (login) =>
-    `DATABASE_URL logs in as "${login}", which is a superuser, may create roles or bypasses row-level security. Use a login of its own; \`genai migrate\` makes it.`,
-};
+/** What a policy of genai_app must say, and nothing beside it: PostgreSQL prints it like this on every version. */
+const tenantPredicate = `'(tenant_id = current_setting(''app.tenant_id''::text, true))'`;
 
 const checks: readonly Check[] = [
+  {
+    sql: `select rolname as subject from pg_roles where rolname = session_user and (rolsuper or rolbypassrls or rolcreaterole)`,
+    finding: (login) =>
+      `DATABASE_URL logs in as "${login}", which is a superuser, may create roles or bypasses row-level security. Use a login of its own; \`genai migrate\` makes it.`,
+  },
   {
     sql: `select rolname as subject from pg_roles
       where rolname in ('genai_app', 'genai_system') and (rolsuper or rolbypassrls or rolcreaterole)`,
     finding: (role) => `Role ${role} is a superuser, may create roles or bypasses row-level security. Take that from it.`,
+  },
+  {
+    // A member of genai_system has its policies too, which show all tenants.
+    sql: `select m.rolname || ' of ' || r.rolname as subject
+      from pg_roles m join pg_roles r on m.oid <> r.oid and pg_has_role(m.oid, r.oid, 'member')
+      where not m.rolsuper and (m.rolname in ('genai_app', 'genai_system')
+        or (m.rolname = session_user and (r.rolsuper or r.rolbypassrls or r.rolcreaterole)))`,
+    finding: (subject) => `Membership: ${subject}. Revoke it; each role must stand for itself.`,
+  },
+  {
+    sql: `select l.rolname as subject from pg_roles l where l.rolname = session_user and not l.rolsuper and exists (
+        select ${ownTables} and has_table_privilege(l.oid, c.oid, 'select, insert, update, delete'))`,
+    finding: (login) => `Login ${login} reaches tables without entering a role. Take its own grants from it and make it NOINHERIT.`,
   },
   {
     sql: `select r.rolname || ' of ' || c.relname as subject
@@ -64,19 +80,19 @@ const checks: readonly Check[] = [
   {
     sql: `select c.relname as subject ${tenantTables} and not exists (
         select from pg_index i join pg_attribute a on a.attrelid = c.oid and a.attnum = i.indkey[0]
-        where i.indrelid = c.oid and a.attname = 'tenant_id')`,
+        where i.indrelid = c.oid and a.attname = 'tenant_id' and i.indpred is null and i.indisvalid)`,
     finding: (table) => `Table ${table} has no index that leads with tenant_id.`,
   },
   {
     // Only genai_app is bound to a tenant; what it may do must be bounded on both sides.
     sql: `select c.relname || '.' || p.polname as subject
       from pg_policy p join pg_class c on c.oid = p.polrelid join pg_namespace n on n.oid = c.relnamespace
-      where n.nspname = 'genai'
+      where n.nspname = 'genai' and p.polpermissive
         and (select oid from pg_roles where rolname = 'genai_app') = any (p.polroles)
         and not (
-          (p.polcmd in ('a') or coalesce(pg_get_expr(p.polqual, p.polrelid), '') like '%tenant_id = current_setting(''app.tenant_id''%')
-          and (p.polcmd in ('r', 'd') or coalesce(pg_get_expr(p.polwithcheck, p.polrelid), '') like '%tenant_id = current_setting(''app.tenant_id''%'))`,
-    finding: (policy) => `Policy ${policy} lacks USING or WITH CHECK on the tenant.`,
+          (p.polcmd = 'a' or coalesce(pg_get_expr(p.polqual, p.polrelid), '') = ${tenantPredicate})
+          and (p.polcmd in ('r', 'd') or coalesce(pg_get_expr(p.polwithcheck, p.polrelid), '') = ${tenantPredicate}))`,
+    finding: (policy) => `Policy ${policy} lacks USING or WITH CHECK on the tenant, or adds to it.`,
   },
   {
     sql: `select c.relname || '.' || p.polname as subject
@@ -117,6 +133,12 @@ const checks: readonly Check[] = [
     finding: (key) => `Foreign key ${key} does not begin with tenant_id.`,
   },
   {
+    sql: `select p.oid::regprocedure::text as subject from pg_proc p join pg_namespace n on n.oid = p.pronamespace
+      where p.prosecdef and n.nspname not in ('pg_catalog', 'information_schema')
+      and has_function_privilege('genai_app', p.oid, 'execute')`,
+    finding: (routine) => `Function ${routine} runs with the rights of its owner. Make it security invoker, or take it from genai_app.`,
+  },
+  {
     sql: `select nspname as subject from pg_namespace where nspname = 'pgboss'
       and has_schema_privilege('genai_app', oid, 'usage')`,
     finding: (schema) => `Schema ${schema} is granted to genai_app; job payloads span tenants.`,
@@ -125,34 +147,31 @@ const checks: readonly Check[] = [
 
 /**
  * Checks the catalogue.
- * @param options.isLoginChecked false only for the embedded database, which has no login.
  * @throws {CatalogError} with every finding.
  */
-export async function lintCatalog(pool: pg.Pool, options: { readonly isLoginChecked: boolean }): Promise<void> {
-  const findings: string[] = [];
-  for (const { sql, finding } of options.isLoginChecked ? [loginCheck, ...checks] : checks) {
-    const { rows } = await pool.query<{ subject: string }>(sql);
-    findings.push(...rows.map(({ subject }) => finding(subject)));
-  }
+export async function lintCatalog(pool: pg.Pool): Promise<void> {
+  const findings = await catalogFindings(pool);
   if (findings.length === 0) findings.push(...(await effectiveRoleFindings(pool)));
   if (findings.length > 0) throw new CatalogError(findings);
+}
+
+/** All holes that the catalogue shows to the login of a connection. */
+export async function catalogFindings(connection: Pick<pg.ClientBase, 'query'>): Promise<string[]> {
+  const findings: string[] = [];
+  for (const { sql, finding } of checks) {
+    const { rows } = await connection.query<{ subject: string }>(sql);
+    findings.push(...rows.map(({ subject }) => finding(subject)));
+  }
+  return findings;
 }
 
 /** Enters each kind of transaction and looks at the role that is then in force. */
 async function effectiveRoleFindings(pool: pg.Pool): Promise<string[]> {
   const findings: string[] = [];
-  const client = await pool.connect();
-  try {
-    for (const role of ['genai_app', 'genai_system']) {
-      await client.query(`begin; set local role ${role}`);
-      const { rows } = await client.query<{ role: string; is_privileged: boolean }>(
-        'select current_user as role, rolsuper or rolbypassrls as is_privileged from pg_roles where rolname = current_user',
-      );
-      await client.query('rollback');
-      if (rows[0]?.role !== role || rows[0].is_privileged) findings.push(`Transactions do not run as ${role}.`);
-    }
-  } finally {
-    client.release();
+  for (const role of ['genai_app', 'genai_system'] as const) {
+    const privileged = 'select current_user as role, rolsuper or rolbypassrls as is_privileged from pg_roles where rolname = current_user';
+    const { rows } = await inRole(pool, role, (client) => client.query<{ role: string; is_privileged: boolean }>(privileged));
+    if (rows[0]?.role !== role || rows[0].is_privileged) findings.push(`Transactions do not run as ${role}.`);
   }
   return findings;
 }

@@ -17,11 +17,14 @@ import type { SystemReason } from './system-reasons.ts';
 declare const tenantBrand: unique symbol;
 declare const systemBrand: unique symbol;
 
-/** A transaction that sees one tenant. Only `withTenant` makes one. */
-export type TenantTx = NodePgDatabase & { readonly [tenantBrand]: true };
+/** What a transaction can do. No transaction within it: its end would be the end of role and tenant. */
+type Statements = Omit<NodePgDatabase, 'transaction'>;
 
-/** A transaction across tenants. Only `asSystem` makes one. */
-export type SystemTx = NodePgDatabase & { readonly [systemBrand]: true };
+/** A transaction that sees one tenant. Only `withTenant` makes one; it refuses statements once it has ended. */
+export type TenantTx = Statements & { readonly [tenantBrand]: true };
+
+/** A transaction across tenants. Only `asSystem` makes one; it refuses statements once it has ended. */
+export type SystemTx = Statements & { readonly [systemBrand]: true };
 
 /** The database, whichever it is. */
 export interface Database {
@@ -54,11 +57,15 @@ export function createDatabase(options: DatabaseOptions): Database {
   const { pool, statementTimeoutMs, idleInTransactionTimeoutMs } = options;
   const current = new AsyncLocalStorage<'open'>();
 
-  async function transaction<T>(role: 'genai_app' | 'genai_system', tenantId: string, fn: (tx: NodePgDatabase) => Promise<T>): Promise<T> {
+  async function transaction<T>(role: 'genai_app' | 'genai_system', tenantId: string, fn: (tx: Statements) => Promise<T>): Promise<T> {
     if (current.getStore() !== undefined) throw new Error('A transaction must not be opened inside another one.');
     const client = await pool.connect().catch((error: unknown) => {
       throw translateDatabaseError(error);
     });
+    // A connection that is lost between two statements says so here; the next statement fails, which is enough.
+    const ignore = () => {};
+    client.on('error', ignore);
+    const lease = leaseOf(client);
     let broken: Error | undefined;
     try {
       await client.query(
@@ -66,16 +73,19 @@ export function createDatabase(options: DatabaseOptions): Database {
          set_config('statement_timeout', '${statementTimeoutMs}', true),
          set_config('idle_in_transaction_session_timeout', '${idleInTransactionTimeoutMs}', true)`,
       );
-      const result = await current.run('open', () => fn(drizzle(client)));
+      const result = await current.run('open', () => fn(drizzle(lease.client)));
+      lease.end();
       await client.query('commit');
       return result;
     } catch (error) {
+      lease.end();
       await client.query('rollback').catch((rollbackError: unknown) => {
         broken = rollbackError instanceof Error ? rollbackError : new Error(String(rollbackError));
       });
       throw translateDatabaseError(error);
     } finally {
       // A connection whose rollback failed is in an unknown state and must not be reused.
+      client.off('error', ignore);
       client.release(broken);
     }
   }
@@ -95,5 +105,23 @@ export function createDatabase(options: DatabaseOptions): Database {
       });
     },
     close: () => pool.end(),
+  };
+}
+
+/**
+ * A connection on loan to one transaction. Work that outlives its transaction, say the other half of a `Promise.all`
+ * that failed, must not send its next statement into the transaction of whoever has the connection by then.
+ */
+function leaseOf(client: pg.PoolClient): { readonly client: pg.PoolClient; readonly end: () => void } {
+  let isOpen = true;
+  const query = async (...args: Parameters<pg.PoolClient['query']>) => {
+    if (!isOpen) throw new Error('The transaction has ended.');
+    return client.query(...args);
+  };
+  return {
+    client: Object.create(client, { query: { value: query } }),
+    end: () => {
+      isOpen = false;
+    },
   };
 }

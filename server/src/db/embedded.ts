@@ -35,8 +35,11 @@ export async function openEmbeddedDatabase(dataDir: string | undefined): Promise
       connect: () => protocolStream(worker),
       dump: () => worker.ask({ kind: 'dump' }),
       async close() {
-        await worker.close();
-        unlock();
+        try {
+          await worker.close();
+        } finally {
+          unlock();
+        }
       },
     };
   } catch (error) {
@@ -82,8 +85,11 @@ async function startWorker(dataDir: string | undefined): Promise<DatabaseWorker>
   return {
     ask,
     async close() {
-      if (failure === undefined) await ask({ kind: 'close' });
-      await worker.terminate();
+      try {
+        if (failure === undefined) await ask({ kind: 'close' });
+      } finally {
+        await worker.terminate();
+      }
     },
   };
 }

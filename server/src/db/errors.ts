@@ -5,6 +5,7 @@
  * that names the SQLSTATE and the object concerned, never a value.
  */
 
+import { DrizzleQueryError } from 'drizzle-orm/errors';
 import { AppError } from '../errors.ts';
 
 interface DatabaseErrorFields {
@@ -22,14 +23,17 @@ const unavailableCodes = new Set([
   'ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'ENOTFOUND',
 ]);
 
+/** What the driver, its pool and the embedded database say when there is no connection (any more). */
+const connectionLost = /timeout exceeded when trying to connect|Connection terminated|is not queryable|embedded database (failed|has stopped)/;
+
 /** An error that callers and logs may see, for anything thrown while talking to the database. */
 export function translateDatabaseError(error: unknown): unknown {
   const source = databaseErrorIn(error);
-  if (source === undefined) return error;
+  if (source === undefined) return error instanceof DrizzleQueryError ? withoutParameters(error) : error;
   const { code = '', message = '', table, constraint } = source;
   if (code === '57014') return new AppError('request_timeout', { detail: 'A database statement took too long.' });
   if (code === '23505') return new AppError('state_conflict', { detail: 'Something with this name or id already exists.' });
-  if (unavailableCodes.has(code) || /timeout exceeded when trying to connect|Connection terminated/.test(message)) {
+  if (unavailableCodes.has(code) || connectionLost.test(message)) {
     return new AppError('dependency_unavailable', {
       detail: 'The database is not available.',
       retryAfterMs: 1000,
@@ -39,6 +43,11 @@ export function translateDatabaseError(error: unknown): unknown {
   const subject = [table, constraint].filter((part) => part !== undefined).join(' ');
   const shown = classesThatQuoteValues.has(code.slice(0, 2)) ? '' : `: ${message}`;
   return new Error(`Database error ${code}${subject === '' ? '' : ` on ${subject}`}${shown}`);
+}
+
+/** The query layer puts all parameters into its message; the failure itself, on our side of the wire, is enough. */
+function withoutParameters(error: DrizzleQueryError): Error {
+  return new Error(`Database call failed: ${error.cause?.message ?? 'unknown cause'}`);
 }
 
 /** The SQLSTATE of a thrown value, wherever a query layer wrapped it. */
@@ -51,7 +60,7 @@ function databaseErrorIn(error: unknown): DatabaseErrorFields | undefined {
     if (current instanceof AppError) return undefined;
     const fields = current as DatabaseErrorFields;
     const isDatabaseError = typeof fields.code === 'string' && (/^[0-9A-Z]{5}$/.test(fields.code) || unavailableCodes.has(fields.code));
-    if (isDatabaseError || /timeout exceeded when trying to connect|Connection terminated/.test(current.message)) return fields;
+    if (isDatabaseError || connectionLost.test(current.message)) return fields;
   }
   return undefined;
 }

@@ -14,19 +14,27 @@ export class FolderLockedError extends Error {
   override readonly name = 'FolderLockedError';
 }
 
+/** SQLite's code for a file that somebody else has locked. */
+const sqliteBusy = 5;
+
 /**
  * Locks a folder, creating it (mode 0700) when absent.
  * @returns a function that gives the lock back.
- * @throws {FolderLockedError} when another process, or this one, holds it.
+ * @throws {FolderLockedError} when another process, or this one, holds it; another error when the lock file cannot be used.
  */
 export function lockFolder(folder: string): () => void {
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const holderFile = join(folder, 'lock.holder');
-  const lock = new DatabaseSync(join(folder, 'lock'), { timeout: 0 });
+  const lockFile = join(folder, 'lock');
+  let lock: DatabaseSync | undefined;
   try {
+    lock = new DatabaseSync(lockFile, { timeout: 0 });
     lock.exec('pragma locking_mode = exclusive; begin exclusive');
   } catch (error) {
-    lock.close();
+    lock?.close();
+    if ((error as { errcode?: number }).errcode !== sqliteBusy) {
+      throw new Error(`${lockFile} cannot be locked. The folder must be writable and on a local disk.`, { cause: error });
+    }
     throw new FolderLockedError(
       `${folder} is in use by another server (process ${holderOf(holderFile)}). Stop it, or set GENAI_DATA_DIR to another folder.`,
       { cause: error },

@@ -8,6 +8,7 @@ import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import pg from 'pg';
 import { getConstructionPlans } from 'pg-boss';
+import { inRole } from './in-role.ts';
 
 /** The login that the server uses at run time. */
 export interface ServerLogin {
@@ -27,6 +28,9 @@ const rolesFile = '0000_roles.sql';
 const advisoryLockKey = 7_368_911_202;
 /** Schema of the job queue; migrated by its own library's plan, owned by genai_owner like ours. */
 const jobSchema = 'pgboss';
+
+/** No such role, not a member of it, no such schema, no such table. */
+const statesBeforeSetUp = new Set(['22023', '42501', '3F000', '42P01']);
 
 interface Migration {
   readonly name: string;
@@ -59,12 +63,12 @@ export async function migrate(owner: pg.Client, options: MigrateOptions): Promis
 /** Throws unless every migration of this version is applied, and none of a later one. */
 export async function assertMigrated(pool: pg.Pool): Promise<void> {
   const fix = 'Run `genai migrate` with DATABASE_OWNER_URL set to a login that may create roles.';
-  const { rows } = await pool
-    .query<{ name: string }>('select name from genai.schema_migrations')
-    .catch((error: { code?: string; message: string }) => {
-      if (error.code === '42P01' || error.code === '3F000' || error.code === '42501') throw new Error(`The database is not set up. ${fix}`);
-      throw error;
-    });
+  const { rows } = await inRole(pool, 'genai_system', (client) =>
+    client.query<{ name: string }>('select name from genai.schema_migrations'),
+  ).catch((error: { code?: string }) => {
+    if (statesBeforeSetUp.has(error.code ?? '')) throw new Error(`The database is not set up. ${fix}`, { cause: error });
+    throw error;
+  });
   const applied = new Set(rows.map(({ name }) => name));
   const known = migrationFiles().map(({ name }) => name);
   const pending = known.filter((name) => !applied.has(name));
@@ -119,15 +123,15 @@ async function ensureServerLogin(owner: pg.Client, login: ServerLogin): Promise<
 }
 
 async function ensureJobSchema(owner: pg.Client): Promise<void> {
-  const { rowCount } = await owner.query('select from pg_namespace where nspname = $1', [jobSchema]);
-  if (rowCount === 0) {
-    await owner.query(`create schema ${jobSchema} authorization genai_owner`);
+  await owner.query(`create schema if not exists ${jobSchema} authorization genai_owner`);
+  const { rowCount } = await owner.query('select where to_regclass($1) is null', [`${jobSchema}.version`]);
+  if (rowCount === 1) {
     // The plan brings its own transaction, so the role is set for the session and taken back.
     await owner.query('set role genai_owner');
     try {
       await owner.query(getConstructionPlans(jobSchema, { createSchema: false }));
     } finally {
-      await owner.query('reset role');
+      await owner.query('rollback; reset role');
     }
   }
   await owner.query(`

@@ -58,11 +58,13 @@ export async function openOverEmbedded(embedded: EmbeddedDatabase, config: Confi
     max: 1,
     idleTimeoutMillis: 0,
     connectionTimeoutMillis: config.database.connectTimeoutMs,
-    // PGlite logs everybody in as superuser; from here on the session is the unprivileged login, as on PostgreSQL.
-    onConnect: async (client) => void (await client.query(`set session authorization ${embeddedLogin}`)),
+    // The session outlives connections, so a transaction of a connection that broke is still open. PGlite logs everybody
+    // in as superuser; from here on the session is the unprivileged login, as on PostgreSQL.
+    onConnect: async (client) => void (await client.query(`rollback; set session authorization ${embeddedLogin}`)),
   });
   pool.on('error', hooks.onIdleError);
-  await lintCatalog(pool, { isLoginChecked: false });
+  await assertMigrated(pool);
+  await lintCatalog(pool);
   const database = createDatabase({ pool, ...timeouts(config), onSystemTransaction: hooks.onSystemTransaction });
   const close = async () => {
     await database.close();
@@ -84,7 +86,7 @@ async function openPostgres(config: Config, hooks: OpenDatabaseHooks): Promise<O
   pool.on('error', hooks.onIdleError);
   try {
     await assertMigrated(pool);
-    await lintCatalog(pool, { isLoginChecked: true });
+    await lintCatalog(pool);
   } catch (error) {
     await pool.end();
     throw error;
@@ -103,6 +105,7 @@ export async function migrateAsOwner(config: Config, onMigration: (name: string)
     throw new Error('Migrating PostgreSQL needs DATABASE_URL and DATABASE_OWNER_URL.');
   }
   const { username, password } = new URL(url);
+  if (username === '') throw new Error('DATABASE_URL must name the login of the server: postgres://LOGIN:PASSWORD@HOST/DATABASE.');
   const owner = new pg.Client({ connectionString: ownerUrl, connectionTimeoutMillis: connectTimeoutMs });
   await owner.connect();
   try {
