@@ -90,18 +90,33 @@ export function createAuditLog(options: AuditLogOptions): AuditLog {
       const vault = await options.vault.forTenant(ctx);
       const rows = await database.withTenant(ctx, async (tx) => {
         const [after] =
-          cursor === undefined ? [] : await tx.select({ occurredAt: auditEvents.occurredAt }).from(auditEvents).where(eq(auditEvents.id, cursor));
+          cursor === undefined
+            ? []
+            : await tx
+                .select({ occurredAt: auditEvents.occurredAt })
+                .from(auditEvents)
+                .where(eq(auditEvents.id, cursor));
         const isOlder =
           after === undefined || cursor === undefined
             ? undefined
-            : or(lt(auditEvents.occurredAt, after.occurredAt), and(eq(auditEvents.occurredAt, after.occurredAt), lt(auditEvents.id, cursor)));
-        return tx.select().from(auditEvents).where(isOlder).orderBy(desc(auditEvents.occurredAt), desc(auditEvents.id)).limit(limit + 1);
+            : or(
+                lt(auditEvents.occurredAt, after.occurredAt),
+                and(eq(auditEvents.occurredAt, after.occurredAt), lt(auditEvents.id, cursor)),
+              );
+        return tx
+          .select()
+          .from(auditEvents)
+          .where(isOlder)
+          .orderBy(desc(auditEvents.occurredAt), desc(auditEvents.id))
+          .limit(limit + 1);
       });
-      const data = rows.slice(0, limit).map(({ id, body, personalSealed }): AuditEntry => ({
-        id,
-        event: JSON.parse(body) as JsonValue,
-        personal: personalSealed === null ? {} : openPersonal(vault.open(personalCell(id), personalSealed)),
-      }));
+      const data = rows.slice(0, limit).map(
+        ({ id, body, personalSealed }): AuditEntry => ({
+          id,
+          event: JSON.parse(body) as JsonValue,
+          personal: personalSealed === null ? {} : openPersonal(vault.open(personalCell(id), personalSealed)),
+        }),
+      );
       return { data, nextCursor: rows.length > limit ? (data.at(-1)?.id ?? null) : null };
     },
 
@@ -109,7 +124,14 @@ export function createAuditLog(options: AuditLogOptions): AuditLog {
       options.onSecurityEvent(event.kind);
       try {
         await database.asSystem('audit.security', (tx) =>
-          tx.insert(securityEvents).values({ ...event, id: newId('securityEvent'), requestId: event.requestId ?? null, userId: event.userId ?? null }),
+          tx
+            .insert(securityEvents)
+            .values({
+              ...event,
+              id: newId('securityEvent'),
+              requestId: event.requestId ?? null,
+              userId: event.userId ?? null,
+            }),
         );
       } catch (error) {
         log.error({ err: error, kind: event.kind, tenantId: event.tenantId }, 'security event not recorded');

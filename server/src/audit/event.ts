@@ -62,7 +62,10 @@ export function encodeEvent(id: string, tenantId: string, occurredAt: Date, even
     occurred_at: occurredAt.toISOString(),
     action: event.action,
     outcome: event.outcome,
-    actor: event.actor.userId === undefined ? event.actor : { kind: event.actor.kind, id: event.actor.id, user_id: event.actor.userId },
+    actor:
+      event.actor.userId === undefined
+        ? event.actor
+        : { kind: event.actor.kind, id: event.actor.id, user_id: event.actor.userId },
     ...(event.resource === undefined ? {} : { resource: event.resource }),
     ...(event.requestId === undefined ? {} : { request_id: event.requestId }),
     ...(event.details === undefined ? {} : { details: event.details }),

@@ -40,6 +40,10 @@ export type Config = { readonly [K in CategoryName]: Values<Registry[K]> };
 /** Every setting with its category and key, in the order of the registry. */
 export function allSettings(): readonly { category: CategoryName; key: string; setting: Setting<unknown> }[] {
   return (Object.keys(registry) as CategoryName[]).flatMap((category) =>
-    Object.entries(registry[category]).map(([key, setting]) => ({ category, key, setting: setting as Setting<unknown> })),
+    Object.entries(registry[category]).map(([key, setting]) => ({
+      category,
+      key,
+      setting: setting as Setting<unknown>,
+    })),
   );
 }

@@ -45,7 +45,8 @@ const checks: readonly Check[] = [
   {
     sql: `select rolname as subject from pg_roles
       where rolname in ('genai_app', 'genai_system') and (rolsuper or rolbypassrls or rolcreaterole)`,
-    finding: (role) => `Role ${role} is a superuser, may create roles or bypasses row-level security. Take that from it.`,
+    finding: (role) =>
+      `Role ${role} is a superuser, may create roles or bypasses row-level security. Take that from it.`,
   },
   {
     // A member of genai_system has its policies too, which show all tenants.
@@ -58,7 +59,8 @@ const checks: readonly Check[] = [
   {
     sql: `select l.rolname as subject from pg_roles l where l.rolname = session_user and not l.rolsuper and exists (
         select ${ownTables} and has_table_privilege(l.oid, c.oid, 'select, insert, update, delete'))`,
-    finding: (login) => `Login ${login} reaches tables without entering a role. Take its own grants from it and make it NOINHERIT.`,
+    finding: (login) =>
+      `Login ${login} reaches tables without entering a role. Take its own grants from it and make it NOINHERIT.`,
   },
   {
     sql: `select r.rolname || ' of ' || c.relname as subject
@@ -116,7 +118,8 @@ const checks: readonly Check[] = [
       left join pg_roles r on r.oid = a.grantee
       where n.nspname = 'genai' and c.relkind in ('r', 'p', 'v', 'm')
         and (a.grantee = 0 or (r.rolname in ('genai_app', 'genai_system') and a.privilege_type in ('TRUNCATE', 'REFERENCES', 'TRIGGER')))`,
-    finding: (grant) => `Grant ${grant}: truncate, references and trigger pass by row-level security, and nothing may be public.`,
+    finding: (grant) =>
+      `Grant ${grant}: truncate, references and trigger pass by row-level security, and nothing may be public.`,
   },
   {
     sql: `select c.relname as subject from pg_class c join pg_namespace n on n.oid = c.relnamespace
@@ -136,7 +139,8 @@ const checks: readonly Check[] = [
     sql: `select p.oid::regprocedure::text as subject from pg_proc p join pg_namespace n on n.oid = p.pronamespace
       where p.prosecdef and n.nspname not in ('pg_catalog', 'information_schema')
       and has_function_privilege('genai_app', p.oid, 'execute')`,
-    finding: (routine) => `Function ${routine} runs with the rights of its owner. Make it security invoker, or take it from genai_app.`,
+    finding: (routine) =>
+      `Function ${routine} runs with the rights of its owner. Make it security invoker, or take it from genai_app.`,
   },
   {
     sql: `select nspname as subject from pg_namespace where nspname = 'pgboss'
@@ -169,8 +173,11 @@ export async function catalogFindings(connection: Pick<pg.ClientBase, 'query'>):
 async function effectiveRoleFindings(pool: pg.Pool): Promise<string[]> {
   const findings: string[] = [];
   for (const role of ['genai_app', 'genai_system'] as const) {
-    const privileged = 'select current_user as role, rolsuper or rolbypassrls as is_privileged from pg_roles where rolname = current_user';
-    const { rows } = await inRole(pool, role, (client) => client.query<{ role: string; is_privileged: boolean }>(privileged));
+    const privileged =
+      'select current_user as role, rolsuper or rolbypassrls as is_privileged from pg_roles where rolname = current_user';
+    const { rows } = await inRole(pool, role, (client) =>
+      client.query<{ role: string; is_privileged: boolean }>(privileged),
+    );
     if (rows[0]?.role !== role || rows[0].is_privileged) findings.push(`Transactions do not run as ${role}.`);
   }
   return findings;

@@ -19,8 +19,12 @@ describe.each(testDatabases)('transactions on $name', ({ open }) => {
 
   it('shows a tenant its own rows only, whatever the query says', async () => {
     const select = sql`select tenant_id from genai.tenants`;
-    expect((await test.database.withTenant(acme, (tx) => tx.execute(select))).rows).toEqual([{ tenant_id: 'ten_acme' }]);
-    expect((await test.database.withTenant(globex, (tx) => tx.execute(select))).rows).toEqual([{ tenant_id: 'ten_globex' }]);
+    expect((await test.database.withTenant(acme, (tx) => tx.execute(select))).rows).toEqual([
+      { tenant_id: 'ten_acme' },
+    ]);
+    expect((await test.database.withTenant(globex, (tx) => tx.execute(select))).rows).toEqual([
+      { tenant_id: 'ten_globex' },
+    ]);
     expect((await test.database.withTenant({ tenantId: 'ten_nobody' }, (tx) => tx.execute(select))).rows).toEqual([]);
   });
 
@@ -53,8 +57,12 @@ describe.each(testDatabases)('transactions on $name', ({ open }) => {
   });
 
   it('refuses to open a transaction inside another one', async () => {
-    await expect(test.database.withTenant(acme, () => test.database.withTenant(globex, async () => 1))).rejects.toThrow(/inside another/);
-    await expect(test.database.withTenant(acme, () => test.database.asSystem('jobs.queue', async () => 1))).rejects.toThrow(/inside another/);
+    await expect(test.database.withTenant(acme, () => test.database.withTenant(globex, async () => 1))).rejects.toThrow(
+      /inside another/,
+    );
+    await expect(
+      test.database.withTenant(acme, () => test.database.asSystem('jobs.queue', async () => 1)),
+    ).rejects.toThrow(/inside another/);
   });
 
   it('rolls back what a failing function did', async () => {
@@ -63,12 +71,16 @@ describe.each(testDatabases)('transactions on $name', ({ open }) => {
       throw new Error('no');
     });
     await expect(failing).rejects.toThrow('no');
-    const { rows } = await test.database.withTenant(acme, (tx) => tx.execute(sql`select id from genai.teams where id = 'tem_2'`));
+    const { rows } = await test.database.withTenant(acme, (tx) =>
+      tx.execute(sql`select id from genai.teams where id = 'tem_2'`),
+    );
     expect(rows).toEqual([]);
   });
 
   it('rejects a tenant id that is not one of ours before it reaches SQL', () => {
-    expect(() => test.database.withTenant({ tenantId: "x', true); drop table genai.tenants; --" }, async () => 1)).toThrow(/tenant id/);
+    expect(() =>
+      test.database.withTenant({ tenantId: "x', true); drop table genai.tenants; --" }, async () => 1),
+    ).toThrow(/tenant id/);
   });
 
   it('translates a conflict without quoting values', async () => {

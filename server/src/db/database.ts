@@ -9,7 +9,7 @@
 
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { drizzle, type NodePgDatabase } from 'drizzle-orm/node-postgres';
-import pg from 'pg';
+import type pg from 'pg';
 import type { TenantScope } from '../context.ts';
 import { translateDatabaseError } from './errors.ts';
 import type { SystemReason } from './system-reasons.ts';
@@ -57,7 +57,11 @@ export function createDatabase(options: DatabaseOptions): Database {
   const { pool, statementTimeoutMs, idleInTransactionTimeoutMs } = options;
   const current = new AsyncLocalStorage<'open'>();
 
-  async function transaction<T>(role: 'genai_app' | 'genai_system', tenantId: string, fn: (tx: Statements) => Promise<T>): Promise<T> {
+  async function transaction<T>(
+    role: 'genai_app' | 'genai_system',
+    tenantId: string,
+    fn: (tx: Statements) => Promise<T>,
+  ): Promise<T> {
     if (current.getStore() !== undefined) throw new Error('A transaction must not be opened inside another one.');
     const client = await pool.connect().catch((error: unknown) => {
       throw translateDatabaseError(error);

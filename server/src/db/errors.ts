@@ -19,12 +19,23 @@ interface DatabaseErrorFields {
 const classesThatQuoteValues = new Set(['22', '23']);
 
 const unavailableCodes = new Set([
-  '08000', '08003', '08006', '53300', '57P01', '57P02', '57P03',
-  'ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'ENOTFOUND',
+  '08000',
+  '08003',
+  '08006',
+  '53300',
+  '57P01',
+  '57P02',
+  '57P03',
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'EPIPE',
+  'ETIMEDOUT',
+  'ENOTFOUND',
 ]);
 
 /** What the driver, its pool and the embedded database say when there is no connection (any more). */
-const connectionLost = /timeout exceeded when trying to connect|Connection terminated|is not queryable|embedded database (failed|has stopped)/;
+const connectionLost =
+  /timeout exceeded when trying to connect|Connection terminated|is not queryable|embedded database (failed|has stopped)/;
 
 /** An error that callers and logs may see, for anything thrown while talking to the database. */
 export function translateDatabaseError(error: unknown): unknown {
@@ -32,7 +43,8 @@ export function translateDatabaseError(error: unknown): unknown {
   if (source === undefined) return error instanceof DrizzleQueryError ? withoutParameters(error) : error;
   const { code = '', message = '', table, constraint } = source;
   if (code === '57014') return new AppError('request_timeout', { detail: 'A database statement took too long.' });
-  if (code === '23505') return new AppError('state_conflict', { detail: 'Something with this name or id already exists.' });
+  if (code === '23505')
+    return new AppError('state_conflict', { detail: 'Something with this name or id already exists.' });
   if (unavailableCodes.has(code) || connectionLost.test(message)) {
     return new AppError('dependency_unavailable', {
       detail: 'The database is not available.',
@@ -59,7 +71,8 @@ function databaseErrorIn(error: unknown): DatabaseErrorFields | undefined {
   for (let current = error, depth = 0; current instanceof Error && depth < 5; current = current.cause, depth++) {
     if (current instanceof AppError) return undefined;
     const fields = current as DatabaseErrorFields;
-    const isDatabaseError = typeof fields.code === 'string' && (/^[0-9A-Z]{5}$/.test(fields.code) || unavailableCodes.has(fields.code));
+    const isDatabaseError =
+      typeof fields.code === 'string' && (/^[0-9A-Z]{5}$/.test(fields.code) || unavailableCodes.has(fields.code));
     if (isDatabaseError || connectionLost.test(current.message)) return fields;
   }
   return undefined;

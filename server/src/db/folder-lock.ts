@@ -33,7 +33,9 @@ export function lockFolder(folder: string): () => void {
   } catch (error) {
     lock?.close();
     if ((error as { errcode?: number }).errcode !== sqliteBusy) {
-      throw new Error(`${lockFile} cannot be locked. The folder must be writable and on a local disk.`, { cause: error });
+      throw new Error(`${lockFile} cannot be locked. The folder must be writable and on a local disk.`, {
+        cause: error,
+      });
     }
     throw new FolderLockedError(
       `${folder} is in use by another server (process ${holderOf(holderFile)}). Stop it, or set GENAI_DATA_DIR to another folder.`,

@@ -1,7 +1,15 @@
 /** The database: transactions bound to a tenant, migrations, and the check of the walls between tenants. */
 
 export { CatalogError, lintCatalog } from './catalog-linter.ts';
-export { bytes, classificationTier, embeddingVector, genaiSchema, tenantTier, userRole, wordVector } from './columns.ts';
+export {
+  bytes,
+  classificationTier,
+  embeddingVector,
+  genaiSchema,
+  tenantTier,
+  userRole,
+  wordVector,
+} from './columns.ts';
 export type { Database, SystemTx, TenantTx } from './database.ts';
 export { sqlStateOf } from './errors.ts';
 export { FolderLockedError } from './folder-lock.ts';

@@ -66,7 +66,8 @@ export async function assertMigrated(pool: pg.Pool): Promise<void> {
   const { rows } = await inRole(pool, 'genai_system', (client) =>
     client.query<{ name: string }>('select name from genai.schema_migrations'),
   ).catch((error: { code?: string }) => {
-    if (statesBeforeSetUp.has(error.code ?? '')) throw new Error(`The database is not set up. ${fix}`, { cause: error });
+    if (statesBeforeSetUp.has(error.code ?? ''))
+      throw new Error(`The database is not set up. ${fix}`, { cause: error });
     throw error;
   });
   const applied = new Set(rows.map(({ name }) => name));
@@ -75,7 +76,9 @@ export async function assertMigrated(pool: pg.Pool): Promise<void> {
   if (pending.length > 0) throw new Error(`Migrations are pending: ${pending.join(', ')}. ${fix}`);
   const unknown = [...applied].filter((name) => !known.includes(name));
   if (unknown.length > 0) {
-    throw new Error(`The database was migrated by a later version (${unknown.join(', ')}). Start that version or newer.`);
+    throw new Error(
+      `The database was migrated by a later version (${unknown.join(', ')}). Start that version or newer.`,
+    );
   }
 }
 
@@ -90,14 +93,19 @@ function migrationFiles(): Migration[] {
 }
 
 async function appliedChecksums(owner: pg.Client): Promise<Map<string, string>> {
-  const { rows } = await owner.query<{ name: string; checksum: string }>('select name, checksum from genai.schema_migrations');
+  const { rows } = await owner.query<{ name: string; checksum: string }>(
+    'select name, checksum from genai.schema_migrations',
+  );
   return new Map(rows.map(({ name, checksum }) => [name, checksum]));
 }
 
 async function apply(owner: pg.Client, migration: Migration): Promise<void> {
   await inOwnerTransaction(owner, async () => {
     await owner.query(migration.sql);
-    await owner.query('insert into genai.schema_migrations (name, checksum) values ($1, $2)', [migration.name, migration.checksum]);
+    await owner.query('insert into genai.schema_migrations (name, checksum) values ($1, $2)', [
+      migration.name,
+      migration.checksum,
+    ]);
   });
 }
 

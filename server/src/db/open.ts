@@ -47,7 +47,11 @@ async function openEmbedded(config: Config, hooks: OpenDatabaseHooks): Promise<O
 }
 
 /** Migrates and checks a running embedded database. Closing the result closes it too. */
-export async function openOverEmbedded(embedded: EmbeddedDatabase, config: Config, hooks: OpenDatabaseHooks): Promise<OpenDatabase> {
+export async function openOverEmbedded(
+  embedded: EmbeddedDatabase,
+  config: Config,
+  hooks: OpenDatabaseHooks,
+): Promise<OpenDatabase> {
   const connection = { user: 'postgres', database: 'postgres', stream: embedded.connect };
   const owner = new pg.Client(connection);
   await owner.connect();
@@ -105,7 +109,8 @@ export async function migrateAsOwner(config: Config, onMigration: (name: string)
     throw new Error('Migrating PostgreSQL needs DATABASE_URL and DATABASE_OWNER_URL.');
   }
   const { username, password } = new URL(url);
-  if (username === '') throw new Error('DATABASE_URL must name the login of the server: postgres://LOGIN:PASSWORD@HOST/DATABASE.');
+  if (username === '')
+    throw new Error('DATABASE_URL must name the login of the server: postgres://LOGIN:PASSWORD@HOST/DATABASE.');
   const owner = new pg.Client({ connectionString: ownerUrl, connectionTimeoutMillis: connectTimeoutMs });
   await owner.connect();
   try {

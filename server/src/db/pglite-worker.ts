@@ -10,7 +10,10 @@ import { btree_gin } from '@electric-sql/pglite/contrib/btree_gin';
 import { vector } from '@electric-sql/pglite-pgvector';
 
 /** What the worker is asked for. */
-export type WorkerRequest = { readonly kind: 'protocol'; readonly bytes: Uint8Array } | { readonly kind: 'dump' } | { readonly kind: 'close' };
+export type WorkerRequest =
+  | { readonly kind: 'protocol'; readonly bytes: Uint8Array }
+  | { readonly kind: 'dump' }
+  | { readonly kind: 'close' };
 
 /** What it answers; one answer per request, in order. `ready` comes once, first. */
 export type WorkerReply =
@@ -29,10 +32,12 @@ const database = await PGlite.create({
 
 let previous = Promise.resolve();
 port.on('message', (request: WorkerRequest) => {
-  previous = previous.then(() => answer(request)).then(
-    (reply) => port.postMessage(reply),
-    (error: unknown) => port.postMessage({ kind: 'failed', message: String(error) } satisfies WorkerReply),
-  );
+  previous = previous
+    .then(() => answer(request))
+    .then(
+      (reply) => port.postMessage(reply),
+      (error: unknown) => port.postMessage({ kind: 'failed', message: String(error) } satisfies WorkerReply),
+    );
 });
 port.postMessage({ kind: 'ready' } satisfies WorkerReply);
 

@@ -7,7 +7,8 @@ export const systemReasons = {
   'identity.authenticate': 'Finds the tenant and user of an API key or login before the tenant is known.',
   'identity.operators': 'Checks and makes the keys of platform operators.',
   'tenants.administer': 'Creates, lists, changes and suspends tenants, for operators.',
-  'ledger.record': 'Writes attempts before upstream calls and settles finished requests, many tenants in one transaction.',
+  'ledger.record':
+    'Writes attempts before upstream calls and settles finished requests, many tenants in one transaction.',
   'audit.security': 'Records and lists security events, which tenants must not read.',
   'ingest.recover': 'Finds documents whose ingestion was interrupted, by id only.',
   'jobs.queue': 'Runs the statements of the job queue, whose payloads are ids.',

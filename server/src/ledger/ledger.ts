@@ -12,7 +12,14 @@ import { type Database, newId, type SystemTx } from '../db/index.ts';
 import type { TenantVault, Vault } from '../vault/index.ts';
 import { createGroupCommit } from './group-commit.ts';
 import type { Tokens } from './prices.ts';
-import { attempts, usageEvents as charges, type httpMethods, type requestOutcomes, requests, type usageSources } from './tables.ts';
+import {
+  attempts,
+  usageEvents as charges,
+  type httpMethods,
+  type requestOutcomes,
+  requests,
+  type usageSources,
+} from './tables.ts';
 
 /** Tokens and their cost. */
 export interface Cost extends Tokens {
@@ -117,7 +124,12 @@ export function createLedger(options: LedgerOptions): Ledger {
 
   const attemptQueue = createGroupCommit<typeof attempts.$inferInsert>({
     commit: async (rows) => {
-      await database.asSystem('ledger.record', (tx) => tx.insert(attempts).values([...rows]).onConflictDoNothing());
+      await database.asSystem('ledger.record', (tx) =>
+        tx
+          .insert(attempts)
+          .values([...rows])
+          .onConflictDoNothing(),
+      );
     },
     delayMs: 0,
     batchMax: options.settleBatchMax,
@@ -131,12 +143,19 @@ export function createLedger(options: LedgerOptions): Ledger {
   });
 
   async function writeSettlements(tx: SystemTx, items: readonly SealedSettlement[]): Promise<void> {
-    const written = await tx.insert(requests).values(items.map(requestRow)).onConflictDoNothing().returning({ id: requests.id });
+    const written = await tx
+      .insert(requests)
+      .values(items.map(requestRow))
+      .onConflictDoNothing()
+      .returning({ id: requests.id });
     const ids = new Set(written.map(({ id }) => id));
     // A settlement that is written a second time finds its request there and adds nothing.
     const fresh = items.filter(({ requestId }) => ids.has(requestId));
     if (fresh.length === 0) return;
-    await tx.insert(charges).values(fresh.map((item) => chargeRow(item, now()))).onConflictDoNothing();
+    await tx
+      .insert(charges)
+      .values(fresh.map((item) => chargeRow(item, now())))
+      .onConflictDoNothing();
     for (const item of fresh) await audit.append(tx, item.vault, item.audit);
   }
 
@@ -156,7 +175,10 @@ export function createLedger(options: LedgerOptions): Ledger {
 
     async spentSince(tenantId, since) {
       const [row] = await database.withTenant({ tenantId }, (tx) =>
-        tx.select({ total: sql<string>`coalesce(sum(${charges.costNano}), 0)` }).from(charges).where(gte(charges.occurredAt, since)),
+        tx
+          .select({ total: sql<string>`coalesce(sum(${charges.costNano}), 0)` })
+          .from(charges)
+          .where(gte(charges.occurredAt, since)),
       );
       return BigInt(row?.total ?? 0);
     },
@@ -178,7 +200,13 @@ export function createLedger(options: LedgerOptions): Ledger {
             costNano: sql<string>`sum(${charges.costNano})`,
           })
           .from(charges)
-          .where(and(gte(charges.occurredAt, from), lt(charges.occurredAt, to), userId === undefined ? undefined : eq(charges.userId, userId)))
+          .where(
+            and(
+              gte(charges.occurredAt, from),
+              lt(charges.occurredAt, to),
+              userId === undefined ? undefined : eq(charges.userId, userId),
+            ),
+          )
           .groupBy(sql`1`)
           .orderBy(sql`1`),
       );

@@ -22,7 +22,11 @@ const openAi = 'OpenAI price list, read in 2026-11';
 
 /** Dollars per million tokens are micro-dollars per token; times 1000 gives nano-dollars. */
 function perMillion(inputDollars: number, outputDollars: number, source: string): Price {
-  return { inputNano: BigInt(Math.round(inputDollars * 1000)), outputNano: BigInt(Math.round(outputDollars * 1000)), source };
+  return {
+    inputNano: BigInt(Math.round(inputDollars * 1000)),
+    outputNano: BigInt(Math.round(outputDollars * 1000)),
+    source,
+  };
 }
 
 /** Prices by model name; a dated variant such as `gpt-4o-2024-08-06` has the price of the longest name it begins with. */

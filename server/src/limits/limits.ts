@@ -142,7 +142,9 @@ export function createMemoryLimits(options: LimitsOptions): Limits {
       }
       refuseOverRate([tokenAllowance(counted, bound.tokens, nowMs)], 'tokens');
       if (budget.spentNano + budget.reservedNano + bound.costNano > budgetNanoPerMonth) {
-        throw new AppError('insufficient_quota', { detail: 'The budget of your tenant for this month does not cover this request.' });
+        throw new AppError('insufficient_quota', {
+          detail: 'The budget of your tenant for this month does not cover this request.',
+        });
       }
       tokenBuckets.take(tenantId, tokensPerMinute, bound.tokens, nowMs);
       budget.reservedNano += bound.costNano;

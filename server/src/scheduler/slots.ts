@@ -32,7 +32,10 @@ export function createScheduler({ slots, queueMax }: SchedulerOptions): Schedule
       return;
     }
     if (waiting.size >= queueMax) {
-      throw new AppError('dependency_unavailable', { detail: 'Too many requests are waiting for a model.', retryAfterMs: 1000 });
+      throw new AppError('dependency_unavailable', {
+        detail: 'Too many requests are waiting for a model.',
+        retryAfterMs: 1000,
+      });
     }
     const turn = Promise.withResolvers<void>();
     const leave = () => {

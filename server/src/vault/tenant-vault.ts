@@ -46,7 +46,11 @@ const plainHeaderBytes = 2;
 const sealedHeaderBytes = 6;
 
 /** A vault over the data keys of a tenant, lowest version first; there must be at least one. */
-export function createTenantVault(tenantId: string, dataKeys: readonly DataKey[], sealFrom: Classification): TenantVault {
+export function createTenantVault(
+  tenantId: string,
+  dataKeys: readonly DataKey[],
+  sealFrom: Classification,
+): TenantVault {
   const first = dataKeys[0];
   const newest = dataKeys.at(-1);
   if (first === undefined || newest === undefined) throw new Error('A tenant vault needs a data key.');
@@ -67,7 +71,8 @@ export function createTenantVault(tenantId: string, dataKeys: readonly DataKey[]
   function openBytes(cell: Cell, sealed: Uint8Array): Uint8Array {
     if (sealed[0] !== formatVersion) throw new Error(`The sealed value has the unknown format ${sealed[0]}.`);
     if (sealed[1] === modePlain) return sealed.subarray(plainHeaderBytes);
-    if (sealed[1] !== modeSealed || sealed.length < sealedHeaderBytes) throw new Error('The sealed value is malformed.');
+    if (sealed[1] !== modeSealed || sealed.length < sealedHeaderBytes)
+      throw new Error('The sealed value is malformed.');
     const header = sealed.subarray(0, sealedHeaderBytes);
     const version = Buffer.from(header.buffer, header.byteOffset, header.byteLength).readUInt32BE(2);
     return decrypt(sealKey(version), sealed.subarray(sealedHeaderBytes), associatedData(tenantId, cell, header));

@@ -45,10 +45,12 @@ export function createVault(options: VaultOptions): Vault {
 
   async function load(scope: TenantScope): Promise<TenantVault> {
     const keys = await Promise.all(
-      (await wrappedKeys(scope)).map(async ({ version, wrappedKey }): Promise<DataKey> => ({
-        version,
-        key: await kms.unwrapKey(wrappedKey, keyContext(scope.tenantId, version)),
-      })),
+      (await wrappedKeys(scope)).map(
+        async ({ version, wrappedKey }): Promise<DataKey> => ({
+          version,
+          key: await kms.unwrapKey(wrappedKey, keyContext(scope.tenantId, version)),
+        }),
+      ),
     );
     return createTenantVault(scope.tenantId, keys, sealFrom);
   }

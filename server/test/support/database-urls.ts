@@ -3,7 +3,11 @@
 import pg from 'pg';
 
 /** Name and password of the server's login on the PostgreSQL test server, and the migrated database to clone. */
-export const postgresTemplate = { database: 'genai_test_template', login: 'genai_server', password: 'for-tests-on-loopback' };
+export const postgresTemplate = {
+  database: 'genai_test_template',
+  login: 'genai_server',
+  password: 'for-tests-on-loopback',
+};
 
 /** Runs statements on the maintenance database of a server. */
 export async function onServer(serverUrl: string, fn: (client: pg.Client) => Promise<unknown>): Promise<void> {

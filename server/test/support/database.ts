@@ -92,7 +92,10 @@ async function openTestPostgres(): Promise<TestDatabase> {
   if (serverUrl === undefined) throw new Error('TEST_DATABASE_URL is not set.');
   const name = `genai_test_${randomBytes(6).toString('hex')}`;
   await onServer(serverUrl, (client) => client.query(`create database ${name} template ${postgresTemplate.database}`));
-  const { config } = loadConfig({ environment: { DATABASE_URL: serverLoginUrl(serverUrl, name), DATABASE_POOL_MAX: '5' }, directory: tmpdir() });
+  const { config } = loadConfig({
+    environment: { DATABASE_URL: serverLoginUrl(serverUrl, name), DATABASE_POOL_MAX: '5' },
+    directory: tmpdir(),
+  });
   const { database } = await openDatabase(config, hooks);
   const superuser = new pg.Client(withDatabase(serverUrl, name));
   await superuser.connect();

@@ -12,7 +12,11 @@ import { onServer, postgresTemplate, serverLoginUrl, withDatabase } from './data
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const pgliteTemplate = mkdtempSync(join(tmpdir(), 'genai-template-'));
   const { config } = loadConfig({ environment: { GENAI_DATA_DIR: pgliteTemplate }, directory: pgliteTemplate });
-  const { database } = await openDatabase(config, { onSystemTransaction: () => {}, onMigration: () => {}, onIdleError: () => {} });
+  const { database } = await openDatabase(config, {
+    onSystemTransaction: () => {},
+    onMigration: () => {},
+    onIdleError: () => {},
+  });
   await database.close();
   project.provide('pgliteTemplate', pgliteTemplate);
 
@@ -23,7 +27,8 @@ export default async function setup(project: TestProject): Promise<() => Promise
 
   return async () => {
     rmSync(pgliteTemplate, { recursive: true, force: true });
-    if (postgresUrl !== undefined) await onServer(postgresUrl, (client) => client.query(`drop database if exists ${postgresTemplate.database}`));
+    if (postgresUrl !== undefined)
+      await onServer(postgresUrl, (client) => client.query(`drop database if exists ${postgresTemplate.database}`));
   };
 }
 

@@ -39,9 +39,12 @@ function readKey(path: string): Buffer {
     mode = statSync(path).mode;
     text = readFileSync(path, 'utf8').trim();
   } catch (error) {
-    throw new Error(`The key file ${path} cannot be read. Restore it; what was sealed with it cannot be opened otherwise.`, {
-      cause: error,
-    });
+    throw new Error(
+      `The key file ${path} cannot be read. Restore it; what was sealed with it cannot be opened otherwise.`,
+      {
+        cause: error,
+      },
+    );
   }
   if ((mode & 0o077) !== 0) throw new Error(`The key file ${path} is readable by others. Run: chmod 600 ${path}`);
   const key = Buffer.from(text, 'base64');
