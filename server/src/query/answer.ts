@@ -161,7 +161,7 @@ export function createAnswer(deps: AnswerDeps): AnswerQuestion {
   /** Answers with the best sentences of the passages, each with its citation. */
   async function quote(question: string, passages: readonly Passage[], meter: Meter, onEvent: (event: AnswerEvent) => void, isDegraded: boolean): Promise<Draft> {
     meter.answeredBy(extractive);
-    const sentences = await extractSentences(question, passages);
+    const sentences = extractSentences(question, passages);
     const citations = sentences.flatMap(({ passage, start, end }) => {
       const source = passages[passage];
       return source === undefined ? [] : [citationAt(source, start, end)];

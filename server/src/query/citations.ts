@@ -19,6 +19,8 @@ export interface Passage {
   readonly text: string;
   /** 0 to 1. */
   readonly score: number;
+  /** Cosine between question and passage; absent for a passage without a vector. */
+  readonly similarity?: number | undefined;
   readonly classification: Classification;
 }
 

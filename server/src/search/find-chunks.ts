@@ -33,6 +33,8 @@ export interface FoundRow {
   readonly headingPathSealed: Uint8Array;
   readonly textSealed: Uint8Array;
   readonly score: number;
+  /** Cosine to the question; null without vectors on both sides. */
+  readonly similarity: number | null;
 }
 
 /** Damps the weight of the first ranks; the constant of Cormack, Clarke and Büttcher (SIGIR 2009). */
@@ -45,6 +47,8 @@ const scoreMax = 2 / (rankOffset + 1);
 export async function findChunks(tx: TenantTx, request: FindRequest): Promise<FoundRow[]> {
   const arms = armsOf(request);
   if (arms.length === 0) return [];
+  const { questionVector } = request;
+  const similarity = questionVector === undefined ? sql`null` : sql`1 - (embedding <=> ${vectorParameter(questionVector)})`;
   const { rows } = await tx.execute<FoundRow & Record<string, unknown>>(sql`
     with fused as (
       select document_id, version, position, sum(1.0 / (${rankOffset} + rank)) as score
@@ -54,7 +58,8 @@ export async function findChunks(tx: TenantTx, request: FindRequest): Promise<Fo
       limit ${request.limit}
     )
     select document_id as "documentId", version, position, page, start_offset as "start", end_offset as "end", classification,
-      heading_path_sealed as "headingPathSealed", text_sealed as "textSealed", (score / ${scoreMax})::float8 as score
+      heading_path_sealed as "headingPathSealed", text_sealed as "textSealed", (score / ${scoreMax})::float8 as score,
+      (${similarity})::float8 as similarity
     from fused join ${chunks} using (document_id, version, position)
     order by score desc, document_id, version, position`);
   return rows;
@@ -69,7 +74,7 @@ function armsOf({ words, questionVector, visible, candidates }: FindRequest): SQ
     arms.push(armOf(negativeRank, sql`${isVisible} and lexemes @@ ${words}::tsquery`, candidates));
   }
   if (questionVector !== undefined) {
-    const distance = sql`embedding <=> ${sql.param(questionVector, chunks.embedding)}::vector`;
+    const distance = sql`embedding <=> ${vectorParameter(questionVector)}`;
     arms.push(armOf(distance, sql`${isVisible} and embedding is not null`, candidates));
   }
   return arms;
@@ -84,4 +89,8 @@ function armOf(key: SQL, condition: SQL, candidates: number): SQL {
       from ${chunks} where ${condition}
       order by key, document_id, version, position limit ${candidates}
     ) as best)`;
+}
+
+function vectorParameter(vector: Float32Array): SQL {
+  return sql`${sql.param(vector, chunks.embedding)}::vector`;
 }

@@ -131,9 +131,10 @@ function rowOf(box: TenantVault, document: IndexedDocument, passage: IndexedChun
 }
 
 function passageFrom(box: TenantVault, row: FoundRow): FoundPassage {
-  const { headingPathSealed, textSealed, ...rest } = row;
+  const { headingPathSealed, textSealed, similarity, ...rest } = row;
   return {
     ...rest,
+    similarity: similarity ?? undefined,
     text: box.open(cellOf(row, 'text'), textSealed),
     headingPath: JSON.parse(box.open(cellOf(row, 'heading_path'), headingPathSealed)) as string[],
   };

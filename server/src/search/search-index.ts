@@ -68,6 +68,8 @@ export interface FoundPassage {
    * other (as restricted passages are from vectors). It orders passages of one search; it does not measure relevance.
    */
   readonly score: number;
+  /** Cosine between passage and question, -1 to 1; `undefined` without vectors on both sides. */
+  readonly similarity: number | undefined;
 }
 
 /** An index of passages. All functions work in the caller's transaction and see one tenant. */
