@@ -152,9 +152,10 @@ describe('limits', () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
     try {
       const gone = new AbortController();
-      const { body } = await send(connect(), chat('test-echo?hang=mid'), gone.signal);
+      const { body } = await send(connect(), chat('test-echo?gap=5&hang=mid'), gone.signal);
       const reader = body[Symbol.asyncIterator]();
-      expect((await reader.next()).done).toBe(false);
+      let text = '';
+      while (!text.includes('two')) text += Buffer.from((await reader.next()).value ?? []).toString('utf8');
       vi.advanceTimersByTime(60_000);
       gone.abort();
       await expect(reader.next()).rejects.toMatchObject({ code: 'request_cancelled' });
@@ -179,12 +180,18 @@ describe('limits', () => {
   it('keeps the connection of a stream that was left at its [DONE]', async () => {
     const upstream = connect({ connectionsMax: 1 });
     for (let round = 0; round < 3; round += 1) {
-      const { frames, tally } = readChatStream((await send(upstream, chat('test-echo'))).body);
+      const { frames, tally } = readChatStream((await send(upstream, chat('test-echo?linger=1'))).body);
       for await (const frame of frames) expect(frame.bytes.length).toBeGreaterThan(0);
       expect(tally.isComplete).toBe(true);
     }
     expect(server.connections()).toBe(1);
     expect(server.aborted()).toBe(0);
+  });
+
+  it('neither waits for nor keeps a connection that stays open after [DONE]', async () => {
+    const { frames } = readChatStream((await send(connect(), chat('test-echo?linger=60000'))).body);
+    for await (const frame of frames) expect(frame.bytes.length).toBeGreaterThan(0);
+    await server.whenAborted(1);
   });
 
   it('refuses more waiting requests than allowed', async () => {

@@ -37,6 +37,8 @@ const parameters = z.strictObject({
   hang: z.enum(['1', 'headers', 'mid']).optional(),
   /** Ends the answer in the middle, as if it were complete. */
   truncate: flag.optional(),
+  /** Keeps the answer open for that long after its last event, in milliseconds. */
+  linger: milliseconds.default(0),
   /** Leaves out the usage, or sends it on the chunk that has choices (whether or not it was asked for). */
   usage: z.enum(['none', 'with-choices']).optional(),
   /** Sends an error object in the middle of the stream (as the whole of a JSON answer) under status 200. */

@@ -141,6 +141,7 @@ async function sendStream(exchange: Exchange, plan: Plan, behaviour: Behaviour):
   await send({ choices: choice({}, plan.finishReason), ...usageWithChoices });
   if (plan.includeUsage && behaviour.usage === undefined) await send({ choices: [], usage: plan.usage });
   await writeEvent(response, '[DONE]', behaviour);
+  await pause(exchange, behaviour.linger);
   response.end();
 }
 
