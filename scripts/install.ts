@@ -26,7 +26,7 @@ function readInstalled(): Lockfile {
 const wanted = readLockfile('package-lock.json');
 if (installDifferences(wanted, readInstalled()).length > 0) {
   console.log('setup: installing the npm packages of package-lock.json (about 250 MB to download, 440 MB on disk)');
-  const flags = ['--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'];
+  const flags = ['--ignore-scripts', '--prefer-offline', '--no-audit', '--no-fund', '--loglevel=error'];
   const { status } = spawnSync('npm', ['ci', ...flags], { cwd: root, stdio: 'inherit' });
   if (status !== 0) {
     console.error('setup: npm could not install the packages: see its message above. Is the npm registry reachable?');

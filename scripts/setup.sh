@@ -25,7 +25,7 @@ bring_node() {
   command -v npm >/dev/null || fail 'npm is missing: install Node.js 20 or newer with npm, then try again.'
   echo "setup: downloading Node.js 24 from the npm registry (53 MB, 189 MB on disk) into runtime/, because the installed one is $(node --version)"
   rm -rf runtime/node_modules
-  (cd runtime && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error) ||
+  (cd runtime && npm ci --ignore-scripts --prefer-offline --no-audit --no-fund --loglevel=error) ||
     fail 'Node.js 24 could not be installed: see the message of npm above. Is the npm registry reachable?'
   # npm skips a package for another platform, and an optional one that it cannot fetch, without an error.
   [ "$(node_major)" -ge 24 ] ||

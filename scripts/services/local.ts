@@ -21,9 +21,9 @@ export interface Programs {
 }
 
 const remedies: Readonly<Record<ProgramName, string>> = {
-  postgres: `PostgreSQL ${postgresMajorMin} or newer with the extension pgvector: install both, or set TEST_DATABASE_URL to a superuser's URL`,
-  redis: 'Redis 7 or Valkey 8: install redis-server, or set TEST_REDIS_URL',
-  chromium: 'Chromium or Chrome: install it, or set CHROMIUM_PATH',
+  postgres: `PostgreSQL ${postgresMajorMin} or newer with the extension pgvector (or TEST_DATABASE_URL, a superuser's URL)`,
+  redis: 'Redis 7 or Valkey 8, with redis-server or valkey-server on the PATH (or TEST_REDIS_URL)',
+  chromium: 'Chromium or Chrome on the PATH (or CHROMIUM_PATH)',
 };
 
 /**
@@ -58,9 +58,9 @@ async function findPrograms(): Promise<Programs> {
 
 function explain(missing: readonly ProgramName[]): string {
   const lines = missing.map((name) => `  - ${remedies[name]}`);
-  const docker =
-    missing.includes('postgres') || missing.includes('redis') ? ' A running Docker engine gives the servers, too.' : '';
-  return `The tests need what this machine does not have:\n${lines.join('\n')}\nRun as root, Debian's packages are used.${docker}`;
+  const ways =
+    'Install it; as root on Debian it is installed for you, and a running Docker engine stands in for the servers.';
+  return `This machine lacks what the tests need:\n${lines.join('\n')}\n${ways}`;
 }
 
 async function installMissing(missing: readonly ProgramName[]): Promise<void> {
