@@ -57,7 +57,8 @@ export function loadConfig(options: LoadOptions = {}): LoadedConfig {
   const sources = new Map<string, Source>();
   const values: Record<string, Record<string, unknown>> = {};
   for (const { category, key, setting } of allSettings()) {
-    const found = layers.find(([, variables]) => (variables[setting.env] ?? '') !== '');
+    // An empty variable counts as absent, so that `NAME=` in a file or a chart takes the default.
+    const found = layers.find(([, variables]) => (variables[setting.env] ?? '').trim() !== '');
     const raw = found?.[1][setting.env];
     sources.set(setting.env, found?.[0] ?? 'default');
     values[category] ??= {};
@@ -105,6 +106,9 @@ function sentenceOf(error: unknown): string {
 }
 
 function deepFreeze(config: Config): Config {
-  for (const category of Object.values(config)) Object.freeze(category);
+  for (const category of Object.values(config)) {
+    Object.freeze(category);
+    for (const value of Object.values(category)) Object.freeze(value);
+  }
   return Object.freeze(config);
 }

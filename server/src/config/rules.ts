@@ -18,7 +18,8 @@ export interface ConfigProblem {
 const secretLengthMin = 32;
 
 /** Words that no production secret may hold: the placeholders of examples and tutorials. */
-const knownDefaults = /change.?me|secret.?key|your.?(secret|key|password)|example|default|password|insecure|test.?key/i;
+const knownDefaults =
+  /change.?me|secret.?key|your.?(secret|key|password)|example|default|password|insecure|test.?key|^(postgres|admin|genai)$/i;
 
 type Rule = (config: Config) => ConfigProblem | undefined;
 
@@ -37,6 +38,10 @@ const rules: readonly Rule[] = [
           fix: 'Point it at PostgreSQL 15 or later, or accept the risk with ALLOW_EMBEDDED_DATABASE_IN_PRODUCTION=true.',
         }
       : undefined,
+  (config) => guardedService(config, 'DATABASE_URL', passwordIn(config.database.url)),
+  (config) => guardedService(config, 'DATABASE_OWNER_URL', passwordIn(config.database.ownerUrl)),
+  (config) => guardedService(config, 'REDIS_URL', passwordIn(config.redis.url)),
+  (config) => guardedService(config, 'METRICS_TOKEN', config.observability.metricsToken),
   ({ server }) =>
     isProduction(server) && server.debug
       ? { env: 'DEBUG', problem: 'is on in production', fix: 'Unset it; LOG_LEVEL=debug is allowed.' }
@@ -122,6 +127,17 @@ export function problemsOf(config: Config): ConfigProblem[] {
 
 function isProduction(server: Config['server']): boolean {
   return server.environment === 'production';
+}
+
+/** A password that others choose, of any length: only the known ones are refused. */
+function guardedService(config: Config, env: string, password: string | undefined): ConfigProblem | undefined {
+  return isProduction(config.server) && knownDefaults.test(password ?? '')
+    ? { env, problem: 'holds a known default password', fix: 'Change the password there and here.' }
+    : undefined;
+}
+
+function passwordIn(url: string | undefined): string | undefined {
+  return url === undefined ? undefined : new URL(url).password;
 }
 
 function strongSecret(config: Config, env: string, value: string | undefined): ConfigProblem | undefined {

@@ -5,7 +5,7 @@
  */
 
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { parseEnv } from 'node:util';
 
@@ -15,14 +15,20 @@ const names = ['JWT_SECRET_KEY', 'API_KEY_PEPPER'] as const;
 export function generatedSecrets(dataDir: string): Record<string, string> {
   const path = join(dataDir, 'secrets.env');
   const secrets = readSecrets(path);
-  const missing = names.filter((name) => secrets[name] === undefined);
+  const missing = names.filter((name) => (secrets[name] ?? '') === '');
   if (missing.length === 0) return secrets;
   for (const name of missing) secrets[name] = randomBytes(48).toString('base64url');
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   const lines = Object.entries(secrets).map(([name, value]) => `${name}=${value}\n`);
-  writeFileSync(path, `# Made on first start. Losing them ends all sessions and API keys.\n${lines.join('')}`, {
+  // Written beside and renamed: a crash leaves the old file or the new one, never half of one, and no mode but 0600.
+  const draft = `${path}.draft`;
+  rmSync(draft, { force: true });
+  writeFileSync(draft, `# Made on first start. Losing them ends all sessions and API keys.\n${lines.join('')}`, {
     mode: 0o600,
+    flag: 'wx',
+    flush: true,
   });
+  renameSync(draft, path);
   return secrets;
 }
 

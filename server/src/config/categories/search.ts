@@ -4,7 +4,9 @@ import { integer, list } from '../setting.ts';
 export const search = {
   opensearchHosts: list({
     env: 'OPENSEARCH_HOSTS',
-    description: 'OpenSearch nodes, for example https://search-1:9200; watched by /health/detailed.',
+    secret: true,
+    description:
+      'OpenSearch nodes, with user and password where they ask for one, for example https://search-1:9200; watched by /health/detailed.',
   }),
   opensearchTimeoutMs: integer({
     env: 'OPENSEARCH_TIMEOUT_MS',
