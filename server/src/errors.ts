@@ -39,6 +39,24 @@ export const errorCodes = {
     fix: 'Send less, or have the operator raise the limit named in `detail`.',
     retryable: false,
   },
+  request_malformed: {
+    status: 400,
+    title: 'The request is not well-formed HTTP.',
+    fix: 'Correct the request line, path or headers; ordinary HTTP clients do not produce this.',
+    retryable: false,
+  },
+  headers_too_large: {
+    status: 431,
+    title: 'The request headers are larger than allowed.',
+    fix: 'Send fewer or shorter headers, or have the operator raise HEADER_BYTES_MAX.',
+    retryable: false,
+  },
+  request_incomplete: {
+    status: 408,
+    title: 'The request did not arrive in time.',
+    fix: 'Send the whole request without pausing, or have the operator raise REQUEST_TIMEOUT_MS.',
+    retryable: true,
+  },
   media_type_unsupported: {
     status: 415,
     title: 'The content type is not supported here.',
@@ -250,4 +268,12 @@ export class AppError extends Error {
 /** Whether a caught value is an `AppError`, optionally of one code. */
 export function isAppError(error: unknown, code?: ErrorCode): error is AppError {
   return error instanceof AppError && (code === undefined || error.code === code);
+}
+
+/** The failure that an aborted signal stands for: its own reason if that has a code, a time-out, or the departure of the client. */
+export function errorFromAbort(signal: AbortSignal): AppError {
+  const reason: unknown = signal.reason;
+  if (isAppError(reason)) return reason;
+  const isTimeout = reason instanceof Error && reason.name === 'TimeoutError';
+  return new AppError(isTimeout ? 'request_timeout' : 'request_cancelled', { cause: reason });
 }

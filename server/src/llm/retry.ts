@@ -8,8 +8,7 @@
 
 import { DelegateBackoff, handleWhen, retry } from 'cockatiel';
 import type { Logger } from '../context.ts';
-import { isAppError } from '../errors.ts';
-import { errorFromAbort } from './upstream-errors.ts';
+import { errorFromAbort, isAppError } from '../errors.ts';
 
 /** Upper bound of the first delay; doubles with each attempt. */
 const firstDelayMsMax = 200;

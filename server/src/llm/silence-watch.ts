@@ -4,7 +4,7 @@
  */
 
 import { AppError } from '../errors.ts';
-import { errorFromAbort } from './upstream-errors.ts';
+import { errorFromAbort } from '../errors.ts';
 
 /** The watch over one call. */
 export interface SilenceWatch {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { AppError } from '../errors.ts';
-import { errorFromAbort, errorFromResponse, errorFromTransport, type WireHeaders } from './upstream-errors.ts';
+import { errorFromResponse, errorFromTransport, type WireHeaders } from './upstream-errors.ts';
 
 const apiKey = 'very-secret-0123456789';
 
@@ -100,14 +100,5 @@ describe('errorFromTransport', () => {
       detail: 'It cannot be reached.',
     });
     expect(errorFromTransport(undefined)).toMatchObject({ code: 'upstream_unavailable' });
-  });
-});
-
-describe('errorFromAbort', () => {
-  it('tells a time limit from a client that left, and keeps an AppError', () => {
-    const reason = new AppError('server_draining');
-    expect(errorFromAbort(AbortSignal.abort(reason))).toBe(reason);
-    expect(errorFromAbort(AbortSignal.abort()).code).toBe('request_cancelled');
-    expect(errorFromAbort(AbortSignal.abort(new DOMException('late', 'TimeoutError'))).code).toBe('request_timeout');
   });
 });

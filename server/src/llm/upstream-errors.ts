@@ -110,14 +110,6 @@ function transportDetail(code: unknown): string {
   }
 }
 
-/** The error for an aborted signal: its reason if that is an AppError, else by whether time ran out or the client left. */
-export function errorFromAbort(signal: AbortSignal): AppError {
-  const reason: unknown = signal.reason;
-  if (isAppError(reason)) return reason;
-  const isTimeout = reason instanceof Error && reason.name === 'TimeoutError';
-  return new AppError(isTimeout ? 'request_timeout' : 'request_cancelled', { cause: reason });
-}
-
 function wireErrorFrom(body: unknown): WireError {
   const outer = isObject(body) ? body : {};
   // Some endpoints put the message itself under `error`, some leave `error` out.

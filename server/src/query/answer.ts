@@ -7,14 +7,14 @@
 
 import { randomBytes } from 'node:crypto';
 import { highestClassification, type RequestContext } from '../context.ts';
-import { AppError, isAppError } from '../errors.ts';
+import { AppError, errorFromAbort, isAppError } from '../errors.ts';
 import { createOutputFilter, inspectInput, neutralizePassage } from '../guard/index.ts';
 import type { Tokens } from '../ledger/index.ts';
 import { countTokens, type LlmProvider } from '../llm/index.ts';
 import type { Scheduler } from '../scheduler/index.ts';
 import { type Citation, citationAt, citationsOf, type Passage } from './citations.ts';
 import { extractSentences } from './extract.ts';
-import { abortError, type Meter, type MeterDeps, metered } from './metered.ts';
+import { type Meter, type MeterDeps, metered } from './metered.ts';
 import { buildPrompt, notFoundAnswer } from './prompt.ts';
 
 /** What is asked. */
@@ -111,7 +111,7 @@ export function createAnswer(deps: AnswerDeps): AnswerQuestion {
   };
 
   async function draftAnswer(ctx: RequestContext, question: string, passages: readonly Passage[], meter: Meter, onEvent: (event: AnswerEvent) => void): Promise<Draft> {
-    if (ctx.signal.aborted) throw abortError(ctx.signal);
+    if (ctx.signal.aborted) throw errorFromAbort(ctx.signal);
     if (passages.length > 0) meter.classified(passages.map(({ classification }) => classification).reduce(highestClassification));
     if (provider === undefined || passages.length === 0) return quote(question, passages, meter, onEvent, false);
     let hasSpoken = false;

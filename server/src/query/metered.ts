@@ -8,7 +8,7 @@
 
 import { actorOf } from '../audit/index.ts';
 import type { Classification, RequestContext } from '../context.ts';
-import { AppError, isAppError } from '../errors.ts';
+import { errorFromAbort, isAppError } from '../errors.ts';
 import { type Cost, costNanoOf, type Ledger, type Settlement, type Tokens } from '../ledger/index.ts';
 import type { Limits, Reservation } from '../limits/index.ts';
 import type { Metrics } from '../telemetry/index.ts';
@@ -119,7 +119,7 @@ export async function metered<T>(deps: MeterDeps, ctx: RequestContext, work: Met
     reservation = await deps.limits.reserve(ctx, { tokens: estimate.inputTokens + estimate.outputTokens, costNano: estimate.costNano });
     result = await run(meter);
   } catch (error) {
-    const failure = ctx.signal.aborted ? abortError(ctx.signal) : error;
+    const failure = ctx.signal.aborted ? errorFromAbort(ctx.signal) : error;
     outcome = outcomeOf(failure);
     errorCode = isAppError(failure) ? failure.code : 'internal_error';
     await settle().catch(() => {});
@@ -191,12 +191,4 @@ function settlementOf(ctx: RequestContext, work: MeteredWork, notes: Notes): Set
       },
     },
   };
-}
-
-/** The reason for which a signal aborted, as an error with a code. */
-export function abortError(signal: AbortSignal): AppError {
-  const reason: unknown = signal.reason;
-  if (isAppError(reason)) return reason;
-  const isTimeout = reason instanceof Error && reason.name === 'TimeoutError';
-  return new AppError(isTimeout ? 'request_timeout' : 'request_cancelled', { cause: reason });
 }
