@@ -1,0 +1,106 @@
+/**
+ * Identity: who somebody is, by password, access token or API key, and who is in a tenant.
+ *
+ * Every credential is checked against the rows of its session or key, its user and its tenant, on every call, so that a
+ * suspension or a changed role holds from the next request. Every refusal of a credential looks the same.
+ */
+
+import type { AuditActor, AuditLog } from '../audit/index.ts';
+import type { Config } from '../config/index.ts';
+import type { RequestContext } from '../context.ts';
+import type { Database } from '../db/index.ts';
+import type { Vault } from '../vault/index.ts';
+import { createAccessTokens } from './credentials/access-tokens.ts';
+import type { Acting } from './acting.ts';
+import { type ApiKeyView, type CreatedApiKey, createApiKeys, type NewApiKey } from './api-keys.ts';
+import type { Page, PageRequest } from './input.ts';
+import { createKeyAuthentication } from './key-authentication.ts';
+import { createLogin, type LoginRequest } from './login.ts';
+import { createLoginFailures } from './credentials/login-failures.ts';
+import { createOpaqueTokens } from './credentials/opaque-tokens.ts';
+import { type CreatedOperatorKey, createOperators, type Operator } from './operators.ts';
+import { createOwnSessions, type SessionView } from './own-sessions.ts';
+import { createPasswords } from './credentials/passwords.ts';
+import { authenticationRequired } from './refusals.ts';
+import { type Authenticated, createSessions, type TokenPair } from './sessions.ts';
+import { createUsers, type NewUser, type UserChange, type UserView } from './users.ts';
+
+/** Users, their credentials, and the operators'. What each function throws stands where it is made. */
+export interface Identity {
+  readonly login: (request: LoginRequest) => Promise<TokenPair>;
+  /** Exchanges a refresh token, which works once. */
+  readonly refresh: (refreshToken: string) => Promise<TokenPair>;
+  /** Ends the session that the request came with. */
+  readonly logout: (ctx: RequestContext) => Promise<void>;
+  readonly listSessions: (ctx: RequestContext) => Promise<readonly SessionView[]>;
+  readonly endSession: (ctx: RequestContext, id: string) => Promise<void>;
+  /** Who an access token or API key belongs to. @throws {AppError} authentication_required, whatever the reason. */
+  readonly authenticate: (credential: string) => Promise<Authenticated>;
+  /** Who an operator key belongs to. @throws {AppError} authentication_required, whatever the reason. */
+  readonly authenticateOperator: (credential: string) => Promise<Operator>;
+  readonly createOperatorKey: (name: string, actor: AuditActor) => Promise<CreatedOperatorKey>;
+  readonly revokeOperatorKey: (id: string, actor: AuditActor) => Promise<void>;
+  readonly createUser: (acting: Acting, input: NewUser) => Promise<UserView>;
+  readonly listUsers: (acting: Acting, page: PageRequest) => Promise<Page<UserView>>;
+  readonly updateUser: (acting: Acting, id: string, change: UserChange) => Promise<UserView>;
+  /** The caller's own user. */
+  readonly me: (ctx: RequestContext) => Promise<UserView>;
+  readonly createApiKey: (acting: Acting, input: NewApiKey) => Promise<CreatedApiKey>;
+  readonly listApiKeys: (ctx: RequestContext, page: PageRequest) => Promise<Page<ApiKeyView>>;
+  readonly revokeApiKey: (ctx: RequestContext, id: string) => Promise<void>;
+}
+
+/** What identity needs. */
+export interface IdentityOptions {
+  readonly database: Database;
+  readonly vault: Vault;
+  readonly audit: AuditLog;
+  readonly settings: Config['security'];
+  /** Milliseconds since the epoch. */
+  readonly now?: () => number;
+}
+
+/** Longer credentials are refused unread; an access token has some 400 characters. */
+const credentialLengthMax = 4096;
+
+/** Makes identity. Throws when a secret of the settings is missing. */
+export function createIdentity({ database, vault, audit, settings, now = Date.now }: IdentityOptions): Identity {
+  const { jwtSecretKey, apiKeyPepper, accessTokenTtlSeconds, refreshTokenTtlDays } = settings;
+  if (jwtSecretKey === undefined || apiKeyPepper === undefined) throw new Error('Identity needs JWT_SECRET_KEY and API_KEY_PEPPER.');
+  const stores = { database, vault, audit };
+  const opaqueTokens = createOpaqueTokens(apiKeyPepper);
+  const accessTokens = createAccessTokens({ secret: jwtSecretKey, issuer: settings.tokenIssuer, ttlSeconds: accessTokenTtlSeconds, now });
+  const passwords = createPasswords({ lengthMin: settings.passwordLengthMin, memoryKib: settings.passwordHashMemoryKib });
+  const sessions = createSessions({ ...stores, opaqueTokens, accessTokens, accessTokenTtlSeconds, refreshTokenTtlDays, now });
+  const failures = createLoginFailures(settings.loginFailuresMax, now);
+  const ownSessions = createOwnSessions({ ...stores, now });
+  const users = createUsers({ ...stores, passwords, now });
+  const apiKeys = createApiKeys({ ...stores, opaqueTokens, ttlDaysDefault: settings.apiKeyTtlDaysDefault, now });
+  const authenticateKey = createKeyAuthentication({ database, opaqueTokens, now });
+  const operators = createOperators({ ...stores, opaqueTokens });
+
+  return {
+    login: createLogin({ ...stores, passwords, failures, sessions }),
+    refresh: sessions.refresh,
+    logout: ownSessions.logout,
+    listSessions: ownSessions.list,
+    endSession: ownSessions.end,
+    async authenticate(credential) {
+      if (credential.length > credentialLengthMax) throw authenticationRequired('The credential is too long.');
+      if (credential.startsWith('sk-gen-')) return authenticateKey(credential);
+      const claims = await accessTokens.verify(credential);
+      if (claims === undefined) throw authenticationRequired('The access token is not valid.');
+      return sessions.authenticate(claims);
+    },
+    authenticateOperator: operators.authenticate,
+    createOperatorKey: operators.createKey,
+    revokeOperatorKey: operators.revokeKey,
+    createUser: users.create,
+    listUsers: users.list,
+    updateUser: users.update,
+    me: users.me,
+    createApiKey: apiKeys.create,
+    listApiKeys: apiKeys.list,
+    revokeApiKey: apiKeys.revoke,
+  };
+}

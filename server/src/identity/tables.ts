@@ -1,0 +1,61 @@
+import { text, timestamp } from 'drizzle-orm/pg-core';
+import { bytes, classificationTier, genaiSchema, tenantTier, userRole } from '../db/index.ts';
+
+/** Whether a user may do anything; `deleted` is final and erases what is personal. */
+export const userStatuses = ['active', 'suspended', 'deleted'] as const;
+export type UserStatus = (typeof userStatuses)[number];
+
+/** What authentication reads of the tenants; the table belongs to tenants/. */
+export const tenants = genaiSchema.table('tenants', {
+  tenantId: text('tenant_id').notNull(),
+  slug: text('slug').notNull(),
+  tier: tenantTier('tier').notNull(),
+  status: text('status', { enum: ['active', 'suspended', 'deleted'] }).notNull(),
+});
+
+export const users = genaiSchema.table('users', {
+  tenantId: text('tenant_id').notNull(),
+  id: text('id').notNull(),
+  email: text('email').notNull(),
+  name: text('name').notNull(),
+  role: userRole('role').notNull(),
+  clearance: classificationTier('clearance').notNull(),
+  status: text('status', { enum: userStatuses }).notNull().default('active'),
+  passwordHashSealed: bytes('password_hash_sealed'),
+  createdAt: timestamp('created_at', { withTimezone: true }).notNull().defaultNow(),
+  updatedAt: timestamp('updated_at', { withTimezone: true }).notNull().defaultNow(),
+});
+
+export const apiKeys = genaiSchema.table('api_keys', {
+  tenantId: text('tenant_id').notNull(),
+  id: text('id').notNull(),
+  userId: text('user_id').notNull(),
+  name: text('name').notNull(),
+  secretHash: bytes('secret_hash').notNull(),
+  hint: text('hint').notNull(),
+  scopes: text('scopes').array(),
+  expiresAt: timestamp('expires_at', { withTimezone: true }).notNull(),
+  lastUsedAt: timestamp('last_used_at', { withTimezone: true }),
+  revokedAt: timestamp('revoked_at', { withTimezone: true }),
+  createdBy: text('created_by').notNull(),
+  createdAt: timestamp('created_at', { withTimezone: true }).notNull().defaultNow(),
+});
+
+export const sessions = genaiSchema.table('sessions', {
+  tenantId: text('tenant_id').notNull(),
+  id: text('id').notNull(),
+  userId: text('user_id').notNull(),
+  refreshHash: bytes('refresh_hash').notNull(),
+  userAgent: text('user_agent'),
+  expiresAt: timestamp('expires_at', { withTimezone: true }).notNull(),
+  lastUsedAt: timestamp('last_used_at', { withTimezone: true }).notNull(),
+  createdAt: timestamp('created_at', { withTimezone: true }).notNull().defaultNow(),
+});
+
+export const operatorKeys = genaiSchema.table('operator_keys', {
+  id: text('id').notNull(),
+  name: text('name').notNull(),
+  secretHash: bytes('secret_hash').notNull(),
+  createdAt: timestamp('created_at', { withTimezone: true }).notNull().defaultNow(),
+  revokedAt: timestamp('revoked_at', { withTimezone: true }),
+});
