@@ -28,7 +28,10 @@ export interface ComponentCheck {
 const checkTimeoutMs = 2000;
 
 /** Looks at all parts. */
-export async function componentsHealth(checks: readonly ComponentCheck[], now: () => number = performance.now.bind(performance)): Promise<ComponentHealth[]> {
+export async function componentsHealth(
+  checks: readonly ComponentCheck[],
+  now: () => number = performance.now.bind(performance),
+): Promise<ComponentHealth[]> {
   return Promise.all(
     checks.map(async ({ name, required, check }): Promise<ComponentHealth> => {
       if (check === undefined) return { name, status: 'off', required: false, latencyMs: 0 };
@@ -41,7 +44,11 @@ export async function componentsHealth(checks: readonly ComponentCheck[], now: (
           ? { name, status: 'ok', required, latencyMs: latencyMs() }
           : { name, status: 'degraded', required, detail, latencyMs: latencyMs() };
       } catch (error) {
-        const detail = signal.aborted ? `no answer within ${checkTimeoutMs} ms` : error instanceof Error ? error.message : String(error);
+        const detail = signal.aborted
+          ? `no answer within ${checkTimeoutMs} ms`
+          : error instanceof Error
+            ? error.message
+            : String(error);
         return { name, status: 'down', required, detail, latencyMs: latencyMs() };
       }
     }),
@@ -49,5 +56,7 @@ export async function componentsHealth(checks: readonly ComponentCheck[], now: (
 }
 
 function rejectionOf(signal: AbortSignal): Promise<never> {
-  return new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason), { once: true }));
+  return new Promise((_resolve, reject) =>
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true }),
+  );
 }

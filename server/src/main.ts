@@ -8,7 +8,7 @@
 import { type App, createApp } from './app.ts';
 import { type Config, ConfigError, generatedSecrets, type LoadedConfig, loadConfig } from './config/index.ts';
 import type { Logger } from './context.ts';
-import { CatalogError, FolderLockedError, migrateAsOwner } from './db/index.ts';
+import { CatalogError, FolderLockedError, migrateAsOwner, SecondServerError } from './db/index.ts';
 import { createLogger } from './telemetry/index.ts';
 
 /** Conventional exit codes of a process that a signal ended. */
@@ -25,7 +25,10 @@ export function loadServerConfig(): LoadedConfig {
  * Serves until a signal ends it, then lets running requests finish; a second signal ends the process at once.
  * @param onListening is called once the server answers.
  */
-export async function serve(config: Config, onListening: (app: App, address: string) => void | Promise<void> = () => {}): Promise<void> {
+export async function serve(
+  config: Config,
+  onListening: (app: App, address: string) => void | Promise<void> = () => {},
+): Promise<void> {
   const { observability, server } = config;
   const log = createLogger(observability, { debug: server.debug });
   const stopped = Promise.withResolvers<void>();
@@ -47,7 +50,7 @@ export async function migrate(config: Config, onMigration: (name: string) => voi
 
 /** Errors whose message is for the person who started the process; a stack would only hide it. */
 export function isStartError(error: unknown): error is Error {
-  return error instanceof ConfigError || error instanceof CatalogError || error instanceof FolderLockedError;
+  return [ConfigError, CatalogError, FolderLockedError, SecondServerError].some((kind) => error instanceof kind);
 }
 
 function onSignal(log: Logger, stop: () => Promise<void>): void {
@@ -76,7 +79,9 @@ if (import.meta.main) {
   run(process.argv[2]).then(
     () => process.exit(0),
     (error: unknown) => {
-      process.stderr.write(`${isStartError(error) ? error.message : error instanceof Error ? error.stack : String(error)}\n`);
+      process.stderr.write(
+        `${isStartError(error) ? error.message : error instanceof Error ? error.stack : String(error)}\n`,
+      );
       process.exit(1);
     },
   );

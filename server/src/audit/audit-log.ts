@@ -124,14 +124,12 @@ export function createAuditLog(options: AuditLogOptions): AuditLog {
       options.onSecurityEvent(event.kind);
       try {
         await database.asSystem('audit.security', (tx) =>
-          tx
-            .insert(securityEvents)
-            .values({
-              ...event,
-              id: newId('securityEvent'),
-              requestId: event.requestId ?? null,
-              userId: event.userId ?? null,
-            }),
+          tx.insert(securityEvents).values({
+            ...event,
+            id: newId('securityEvent'),
+            requestId: event.requestId ?? null,
+            userId: event.userId ?? null,
+          }),
         );
       } catch (error) {
         log.error({ err: error, kind: event.kind, tenantId: event.tenantId }, 'security event not recorded');

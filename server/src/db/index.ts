@@ -15,4 +15,5 @@ export { sqlStateOf } from './errors.ts';
 export { FolderLockedError } from './folder-lock.ts';
 export { idPrefixes, isId, newId } from './ids.ts';
 export { migrateAsOwner, type OpenDatabase, openDatabase } from './open.ts';
+export { SecondServerError } from './sole-server.ts';
 export { type SystemReason, systemReasons } from './system-reasons.ts';

@@ -8,6 +8,7 @@ import { lintCatalog } from './catalog-linter.ts';
 import { createDatabase, type Database } from './database.ts';
 import { type EmbeddedDatabase, openEmbeddedDatabase } from './embedded.ts';
 import { assertMigrated, migrate } from './migrate.ts';
+import { claimDatabase } from './sole-server.ts';
 import type { SystemReason } from './system-reasons.ts';
 
 /** An open database. */
@@ -33,7 +34,8 @@ const embeddedLogin = 'genai_server';
  * @throws when the folder is in use, migrations are pending, or the catalogue check finds a hole.
  */
 export async function openDatabase(config: Config, hooks: OpenDatabaseHooks): Promise<OpenDatabase> {
-  return config.database.url === undefined ? openEmbedded(config, hooks) : openPostgres(config, hooks);
+  const { url } = config.database;
+  return url === undefined ? openEmbedded(config, hooks) : openPostgres(url, config, hooks);
 }
 
 async function openEmbedded(config: Config, hooks: OpenDatabaseHooks): Promise<OpenDatabase> {
@@ -77,8 +79,8 @@ export async function openOverEmbedded(
   return { database: { ...database, close }, kind: 'embedded', dump: embedded.dump };
 }
 
-async function openPostgres(config: Config, hooks: OpenDatabaseHooks): Promise<OpenDatabase> {
-  const { url, ownerUrl, poolMax, connectTimeoutMs, idleTimeoutMs } = config.database;
+async function openPostgres(url: string, config: Config, hooks: OpenDatabaseHooks): Promise<OpenDatabase> {
+  const { ownerUrl, poolMax, connectTimeoutMs, idleTimeoutMs } = config.database;
   if (ownerUrl !== undefined) await migrateAsOwner(config, hooks.onMigration);
   const pool = new pg.Pool({
     connectionString: url,
@@ -91,12 +93,18 @@ async function openPostgres(config: Config, hooks: OpenDatabaseHooks): Promise<O
   try {
     await assertMigrated(pool);
     await lintCatalog(pool);
+    const isAlone = config.redis.url === undefined;
+    const unclaim = isAlone ? await claimDatabase(url, connectTimeoutMs, hooks.onIdleError) : async () => {};
+    const database = createDatabase({ pool, ...timeouts(config), onSystemTransaction: hooks.onSystemTransaction });
+    const close = async () => {
+      await database.close();
+      await unclaim();
+    };
+    return { database: { ...database, close }, kind: 'postgresql', dump: undefined };
   } catch (error) {
     await pool.end();
     throw error;
   }
-  const database = createDatabase({ pool, ...timeouts(config), onSystemTransaction: hooks.onSystemTransaction });
-  return { database, kind: 'postgresql', dump: undefined };
 }
 
 /**

@@ -25,7 +25,9 @@ const structureMarkers = /<\|[^|>\n]{1,40}\|>|\[\/?INST\]|<<\/?SYS>>|<\/?(?:syst
 
 /** Judges a question or message. */
 export function inspectInput(text: string): Verdict {
-  return tagCharacters.test(text.replace(flagEmoji, '')) ? { action: 'block', reason: 'invisible_text' } : { action: 'allow' };
+  return tagCharacters.test(text.replace(flagEmoji, ''))
+    ? { action: 'block', reason: 'invisible_text' }
+    : { action: 'allow' };
 }
 
 /** Makes a passage harmless inside a prompt; what people read stays the same. */

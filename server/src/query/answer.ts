@@ -71,7 +71,11 @@ export interface AnswerSettings {
 }
 
 /** Answers questions. */
-export type AnswerQuestion = (ctx: RequestContext, question: Question, onEvent?: (event: AnswerEvent) => void) => Promise<Answer>;
+export type AnswerQuestion = (
+  ctx: RequestContext,
+  question: Question,
+  onEvent?: (event: AnswerEvent) => void,
+) => Promise<Answer>;
 
 /** Name under which quoted answers are reported. */
 const extractive = { provider: 'extractive', model: 'extractive' } as const;
@@ -91,15 +95,22 @@ export function createAnswer(deps: AnswerDeps): AnswerQuestion {
     assertAskable(request, settings);
     const asked = provider === undefined ? extractive : { provider: provider.id, model: settings.model };
     const bound = { inputTokens: settings.contextTokensMax, outputTokens: settings.outputTokensMax };
-    const work = { operation: 'query', ...asked, bound: provider === undefined ? { inputTokens: 0, outputTokens: 0 } : bound } as const;
+    const work = {
+      operation: 'query',
+      ...asked,
+      bound: provider === undefined ? { inputTokens: 0, outputTokens: 0 } : bound,
+    } as const;
 
     const { result, usage, costNano } = await metered(deps, ctx, work, async (meter) => {
       const verdict = inspectInput(request.question);
-      if (verdict.action === 'block') throw new AppError('input_blocked', { detail: `The question holds ${verdict.reason.replace('_', ' ')}.` });
+      if (verdict.action === 'block')
+        throw new AppError('input_blocked', { detail: `The question holds ${verdict.reason.replace('_', ' ')}.` });
 
       return scheduler.withSlot(ctx, ctx.signal, async () => {
         const limit = request.topK ?? settings.passagesDefault;
-        const passages = await timed('retrieve', () => deps.retrieve(ctx, { question: request.question, collections: request.collections, limit }));
+        const passages = await timed('retrieve', () =>
+          deps.retrieve(ctx, { question: request.question, collections: request.collections, limit }),
+        );
         onEvent({ type: 'retrieval', passages: passages.length });
         const draft = await timed('generate', () => draftAnswer(ctx, request.question, passages, meter, onEvent));
         for (const citation of draft.citations) onEvent({ type: 'citation', citation });
@@ -110,9 +121,16 @@ export function createAnswer(deps: AnswerDeps): AnswerQuestion {
     return { requestId: ctx.requestId, ...result, usage: { inputTokens, outputTokens }, costNano };
   };
 
-  async function draftAnswer(ctx: RequestContext, question: string, passages: readonly Passage[], meter: Meter, onEvent: (event: AnswerEvent) => void): Promise<Draft> {
+  async function draftAnswer(
+    ctx: RequestContext,
+    question: string,
+    passages: readonly Passage[],
+    meter: Meter,
+    onEvent: (event: AnswerEvent) => void,
+  ): Promise<Draft> {
     if (ctx.signal.aborted) throw errorFromAbort(ctx.signal);
-    if (passages.length > 0) meter.classified(passages.map(({ classification }) => classification).reduce(highestClassification));
+    if (passages.length > 0)
+      meter.classified(passages.map(({ classification }) => classification).reduce(highestClassification));
     if (provider === undefined || passages.length === 0) return quote(question, passages, meter, onEvent, false);
     let hasSpoken = false;
     const onToken = (text: string) => {
@@ -130,10 +148,21 @@ export function createAnswer(deps: AnswerDeps): AnswerQuestion {
     }
   }
 
-  async function generate(model: LlmProvider, ctx: RequestContext, question: string, passages: readonly Passage[], meter: Meter, onToken: (text: string) => void): Promise<Draft> {
+  async function generate(
+    model: LlmProvider,
+    ctx: RequestContext,
+    question: string,
+    passages: readonly Passage[],
+    meter: Meter,
+    onToken: (text: string) => void,
+  ): Promise<Draft> {
     const prompt = buildPrompt({
       question,
-      passages: passages.map(({ title, page, text }) => ({ title: neutralizePassage(title), page, text: neutralizePassage(text) })),
+      passages: passages.map(({ title, page, text }) => ({
+        title: neutralizePassage(title),
+        page,
+        text: neutralizePassage(text),
+      })),
       tokensMax: settings.contextTokensMax,
       marker: `=== ${randomBytes(9).toString('base64url')} ===`,
       countTokens,
@@ -146,27 +175,52 @@ export function createAnswer(deps: AnswerDeps): AnswerQuestion {
       text += piece;
       onToken(piece);
     };
-    const request = { model: settings.model, messages: prompt.messages, outputTokensMax: settings.outputTokensMax, temperature: settings.temperature };
+    const request = {
+      model: settings.model,
+      messages: prompt.messages,
+      outputTokensMax: settings.outputTokensMax,
+      temperature: settings.temperature,
+    };
     const { signal, requestId, log } = ctx;
-    for await (const event of model.generate(request, { signal, requestId, log, beforeAttempt: meter.attempt, onUsage: meter.used })) {
+    for await (const event of model.generate(request, {
+      signal,
+      requestId,
+      log,
+      beforeAttempt: meter.attempt,
+      onUsage: meter.used,
+    })) {
       if (event.type === 'text') emit(filter.push(event.text));
       else usedModel = event.model;
     }
     emit(filter.end());
     meter.answeredBy({ provider: model.id, model: usedModel });
     const used = passages.slice(0, prompt.passagesUsed);
-    return { answer: text, citations: text.trim() === notFoundAnswer ? [] : citationsOf(text, used), model: usedModel, degraded: false };
+    return {
+      answer: text,
+      citations: text.trim() === notFoundAnswer ? [] : citationsOf(text, used),
+      model: usedModel,
+      degraded: false,
+    };
   }
 
   /** Answers with the best sentences of the passages, each with its citation. */
-  async function quote(question: string, passages: readonly Passage[], meter: Meter, onEvent: (event: AnswerEvent) => void, isDegraded: boolean): Promise<Draft> {
+  async function quote(
+    question: string,
+    passages: readonly Passage[],
+    meter: Meter,
+    onEvent: (event: AnswerEvent) => void,
+    isDegraded: boolean,
+  ): Promise<Draft> {
     meter.answeredBy(extractive);
     const sentences = extractSentences(question, passages);
     const citations = sentences.flatMap(({ passage, start, end }) => {
       const source = passages[passage];
       return source === undefined ? [] : [citationAt(source, start, end)];
     });
-    const text = citations.length === 0 ? notFoundAnswer : citations.map(({ quote: words }, index) => `${words} [${index + 1}]`).join('\n\n');
+    const text =
+      citations.length === 0
+        ? notFoundAnswer
+        : citations.map(({ quote: words }, index) => `${words} [${index + 1}]`).join('\n\n');
     onEvent({ type: 'token', text });
     return { answer: text, citations, model: extractive.model, degraded: isDegraded };
   }
@@ -184,12 +238,19 @@ export function createAnswer(deps: AnswerDeps): AnswerQuestion {
 /** Throws `request_invalid` for what only settings can bound. */
 function assertAskable({ question, topK }: Question, { questionCharactersMax, passagesMax }: AnswerSettings): void {
   const errors = [
-    ...(question.length > questionCharactersMax ? [{ pointer: '/question', message: `must have at most ${questionCharactersMax} characters` }] : []),
-    ...(topK !== undefined && topK > passagesMax ? [{ pointer: '/top_k', message: `must be at most ${passagesMax}` }] : []),
+    ...(question.length > questionCharactersMax
+      ? [{ pointer: '/question', message: `must have at most ${questionCharactersMax} characters` }]
+      : []),
+    ...(topK !== undefined && topK > passagesMax
+      ? [{ pointer: '/top_k', message: `must be at most ${passagesMax}` }]
+      : []),
   ];
-  if (errors.length > 0) throw new AppError('request_invalid', { errors: errors.map((error) => ({ location: 'body', ...error })) });
+  if (errors.length > 0)
+    throw new AppError('request_invalid', { errors: errors.map((error) => ({ location: 'body', ...error })) });
 }
 
 function canDegrade(error: unknown): boolean {
-  return (['upstream_unavailable', 'upstream_rate_limited', 'upstream_rejected', 'model_not_found'] as const).some((code) => isAppError(error, code));
+  return (['upstream_unavailable', 'upstream_rate_limited', 'upstream_rejected', 'model_not_found'] as const).some(
+    (code) => isAppError(error, code),
+  );
 }

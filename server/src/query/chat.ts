@@ -52,24 +52,44 @@ export function createChat(deps: ChatDeps): Chat {
     const { upstream, scheduler } = deps;
     if (upstream === undefined) throw noEndpoint();
     const inputTokens = countChatTokens(body.messages, body.tools);
-    const outputTokens = (body.max_completion_tokens ?? body.max_tokens ?? deps.settings.outputTokensMax) * (body.n ?? 1);
-    const work = { operation: 'chat', provider: providerId, model: body.model, bound: { inputTokens, outputTokens } } as const;
+    const outputTokens =
+      (body.max_completion_tokens ?? body.max_tokens ?? deps.settings.outputTokensMax) * (body.n ?? 1);
+    const work = {
+      operation: 'chat',
+      provider: providerId,
+      model: body.model,
+      bound: { inputTokens, outputTokens },
+    } as const;
 
     await metered(deps, ctx, work, async (meter) => {
       for (const text of textsOf(body)) {
         const verdict = inspectInput(text);
-        if (verdict.action === 'block') throw new AppError('input_blocked', { detail: `A message holds ${verdict.reason.replace('_', ' ')}.` });
+        if (verdict.action === 'block')
+          throw new AppError('input_blocked', { detail: `A message holds ${verdict.reason.replace('_', ' ')}.` });
       }
       await scheduler.withSlot(ctx, ctx.signal, () => forward(upstream, ctx, body, inputTokens, meter, sink));
     });
   };
 
-  async function forward(upstream: OpenAiUpstream, ctx: RequestContext, body: ChatBody, inputTokens: number, meter: Meter, sink: ChatSink): Promise<void> {
+  async function forward(
+    upstream: OpenAiUpstream,
+    ctx: RequestContext,
+    body: ChatBody,
+    inputTokens: number,
+    meter: Meter,
+    sink: ChatSink,
+  ): Promise<void> {
     const isStream = body.stream === true;
     const wantsUsage = body.stream_options?.include_usage === true;
     const { signal, requestId, log } = ctx;
     const sent = boundedBody(body, deps.settings.outputTokensMax);
-    const response = await upstream.send('/chat/completions', sent, { signal, requestId, log, stream: isStream, beforeAttempt: meter.attempt });
+    const response = await upstream.send('/chat/completions', sent, {
+      signal,
+      requestId,
+      log,
+      stream: isStream,
+      beforeAttempt: meter.attempt,
+    });
     if (!isStream) {
       const { bytes, tally } = await readChatCompletion(response.body);
       noteUsage(meter, tally, inputTokens);
@@ -98,7 +118,11 @@ function boundedBody(body: ChatBody, outputTokensMax: number): ChatBody {
   };
 }
 
-function noteUsage(meter: Meter, tally: { usage: (countInput: () => number) => Parameters<Meter['used']>[0] | undefined }, inputTokens: number): void {
+function noteUsage(
+  meter: Meter,
+  tally: { usage: (countInput: () => number) => Parameters<Meter['used']>[0] | undefined },
+  inputTokens: number,
+): void {
   const usage = tally.usage(() => inputTokens);
   if (usage !== undefined) meter.used(usage);
 }
@@ -116,5 +140,7 @@ function textsOf({ messages }: ChatBody): string[] {
 
 /** Says that chats need a model endpoint. */
 export function noEndpoint(): AppError {
-  return new AppError('model_not_found', { detail: 'No model endpoint is configured. An operator can set OPENAI_BASE_URL and OPENAI_API_KEY.' });
+  return new AppError('model_not_found', {
+    detail: 'No model endpoint is configured. An operator can set OPENAI_BASE_URL and OPENAI_API_KEY.',
+  });
 }

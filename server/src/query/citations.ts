@@ -90,17 +90,28 @@ const marker = /\[(\d{1,3})\]/g;
 function statementsOf(answer: string): Statement[] {
   const pieces = answer.split(/(?<=[.!?。！？](?:\s*\[\d{1,3}\])*)(?!\s*\[\d{1,3}\])\s+|\n+/);
   return pieces
-    .map((piece) => ({ text: piece.replace(marker, ' '), numbers: [...piece.matchAll(marker)].map(([, digits]) => Number(digits)) }))
+    .map((piece) => ({
+      text: piece.replace(marker, ' '),
+      numbers: [...piece.matchAll(marker)].map(([, digits]) => Number(digits)),
+    }))
     .filter(({ text, numbers }) => text.trim() !== '' || numbers.length > 0);
 }
 
 function sentencesOf(passage: Passage): Candidate[] {
   const sentences = sentencesFromPassage(passage.text);
   const spans = sentences.length > 0 ? sentences : [{ start: 0, end: passage.text.length }];
-  return spans.map(({ start, end }) => ({ passage, start, end, words: new Set(termsFromText(passage.text.slice(start, end))) }));
+  return spans.map(({ start, end }) => ({
+    passage,
+    start,
+    end,
+    words: new Set(termsFromText(passage.text.slice(start, end))),
+  }));
 }
 
-function bestOf(candidates: readonly Candidate[], words: ReadonlySet<string>): (Candidate & { overlap: number }) | undefined {
+function bestOf(
+  candidates: readonly Candidate[],
+  words: ReadonlySet<string>,
+): (Candidate & { overlap: number }) | undefined {
   let best: (Candidate & { overlap: number }) | undefined;
   for (const candidate of candidates) {
     const overlap = words.size === 0 ? 0 : [...words].filter((word) => candidate.words.has(word)).length / words.size;

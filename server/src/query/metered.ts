@@ -56,7 +56,12 @@ export interface Metered<T> {
 }
 
 /** Runs `work`; resolves once its result may be told, rejects with what it rejects with. */
-export async function metered<T>(deps: MeterDeps, ctx: RequestContext, work: MeteredWork, run: (meter: Meter) => Promise<T>): Promise<Metered<T>> {
+export async function metered<T>(
+  deps: MeterDeps,
+  ctx: RequestContext,
+  work: MeteredWork,
+  run: (meter: Meter) => Promise<T>,
+): Promise<Metered<T>> {
   const startedMs = deps.now();
   const estimate = costOf(work.model, work.bound);
   let { provider, model } = work;
@@ -104,7 +109,19 @@ export async function metered<T>(deps: MeterDeps, ctx: RequestContext, work: Met
     const durationMs = Math.round(deps.now() - startedMs);
     count(deps.metrics, ctx, work, { outcome, model, actual });
     const settled = deps.ledger.settle(
-      settlementOf(ctx, work, { provider, model, usage, classification, outcome, errorCode, startedMs, durationMs, estimate, actual, attempts }),
+      settlementOf(ctx, work, {
+        provider,
+        model,
+        usage,
+        classification,
+        outcome,
+        errorCode,
+        startedMs,
+        durationMs,
+        estimate,
+        actual,
+        attempts,
+      }),
     );
     settled.catch((error: unknown) => {
       deps.metrics.settleFailures.add({});
@@ -116,7 +133,10 @@ export async function metered<T>(deps: MeterDeps, ctx: RequestContext, work: Met
 
   let result: T;
   try {
-    reservation = await deps.limits.reserve(ctx, { tokens: estimate.inputTokens + estimate.outputTokens, costNano: estimate.costNano });
+    reservation = await deps.limits.reserve(ctx, {
+      tokens: estimate.inputTokens + estimate.outputTokens,
+      costNano: estimate.costNano,
+    });
     result = await run(meter);
   } catch (error) {
     const failure = ctx.signal.aborted ? errorFromAbort(ctx.signal) : error;
@@ -133,7 +153,12 @@ function costOf(model: string, tokens: Tokens): Cost {
   return { inputTokens: tokens.inputTokens, outputTokens: tokens.outputTokens, costNano: costNanoOf(model, tokens) };
 }
 
-function count(metrics: Metrics, { tier }: RequestContext, work: MeteredWork, done: { outcome: Settlement['outcome']; model: string; actual: Cost }): void {
+function count(
+  metrics: Metrics,
+  { tier }: RequestContext,
+  work: MeteredWork,
+  done: { outcome: Settlement['outcome']; model: string; actual: Cost },
+): void {
   const { outcome, model, actual } = done;
   (work.operation === 'query' ? metrics.questions : metrics.chats).add({ outcome, tier });
   metrics.tokens.add({ kind: 'input', model }, actual.inputTokens);

@@ -7,7 +7,10 @@ import type { ModelEntry, OpenAiUpstream } from '../llm/index.ts';
 const cacheTtlMs = 30_000;
 
 /** Makes the list; it is empty when no endpoint is configured. */
-export function createModels(upstream: OpenAiUpstream | undefined, now: () => number): (ctx: RequestContext) => Promise<readonly ModelEntry[]> {
+export function createModels(
+  upstream: OpenAiUpstream | undefined,
+  now: () => number,
+): (ctx: RequestContext) => Promise<readonly ModelEntry[]> {
   let cached: { readonly models: readonly ModelEntry[]; readonly expiresMs: number } | undefined;
   return async function models(ctx) {
     if (upstream === undefined) return [];

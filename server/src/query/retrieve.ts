@@ -28,9 +28,13 @@ export function createRetrieve({ database, vault, documents, search, embedder, c
     const [questionVector] = await embedder.embed([question], ctx.signal);
     const box = await vault.forTenant(ctx);
     return database.withTenant(ctx, async (tx) => {
-      const visible = await documents.visibility(tx, box, ctx.principal, collections);
+      const visible = await documents.visibility(tx, ctx.principal, collections);
       const found = await search.search(tx, box, { question, questionVector, visible, limit, candidates });
-      const titles = await documents.titles(tx, box, found.map(({ documentId }) => documentId));
+      const titles = await documents.titles(
+        tx,
+        box,
+        found.map(({ documentId }) => documentId),
+      );
       return found.map((passage) => ({ ...passage, title: titles.get(passage.documentId) ?? '' }));
     });
   };

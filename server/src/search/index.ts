@@ -1,5 +1,6 @@
 /** Finding passages within what the asker may see. */
 
+export { probeOpenSearch } from './opensearch-probe.ts';
 export { createSearchIndex } from './postgres-index.ts';
 export type {
   FoundPassage,

@@ -41,6 +41,10 @@ export function createSearchIndex(): SearchIndex {
       await tx.update(chunks).set({ collectionId }).where(eq(chunks.documentId, documentId));
     },
 
+    async check(tx) {
+      await tx.execute(sql`select embedding <=> embedding from ${chunks} limit 1`);
+    },
+
     async search(tx, box, { question, questionVector, visible, limit, candidates }) {
       const [vector = ''] = await stemVectors(tx, [question]);
       const words = blindQuery(vector, createBlinder(box));

@@ -100,4 +100,6 @@ export interface SearchIndex {
   readonly move: (tx: TenantTx, documentId: string, collectionId: string) => Promise<void>;
   /** The best passages that are visible, best first: exactly `limit` when so many match in either arm, else all that match. */
   readonly search: (tx: TenantTx, box: TenantVault, request: SearchRequest) => Promise<FoundPassage[]>;
+  /** Resolves when the index can compare vectors; for health checks. */
+  readonly check: (tx: TenantTx) => Promise<void>;
 }

@@ -1,0 +1,108 @@
+/** Turns settings into what modules take; only the composition root uses it. */
+
+import type { Config } from './config/index.ts';
+import type { TenantTier } from './context.ts';
+import type { Database } from './db/index.ts';
+import type { ComponentCheck } from './health.ts';
+import type { TierLimits } from './limits/index.ts';
+import { createOpenAiUpstream, type Embedder, type OpenAiUpstream } from './llm/index.ts';
+import type { RedisPool } from './redis/index.ts';
+import { probeOpenSearch, type SearchIndex } from './search/index.ts';
+
+/** Limits by tier. */
+export function tierLimits(limits: Config['limits']): Readonly<Record<TenantTier, TierLimits>> {
+  const of = (requestsPerMinute: number, tokensPerMinute: number, dollars: number): TierLimits => ({
+    requestsPerMinute,
+    tokensPerMinute,
+    budgetNanoPerMonth: BigInt(Math.round(dollars * 1e6)) * 1000n,
+  });
+  return {
+    enterprise: of(
+      limits.enterpriseRequestsPerMinute,
+      limits.enterpriseTokensPerMinute,
+      limits.enterpriseBudgetDollarsPerMonth,
+    ),
+    professional: of(
+      limits.professionalRequestsPerMinute,
+      limits.professionalTokensPerMinute,
+      limits.professionalBudgetDollarsPerMonth,
+    ),
+    starter: of(limits.starterRequestsPerMinute, limits.starterTokensPerMinute, limits.starterBudgetDollarsPerMonth),
+    free: of(limits.freeRequestsPerMinute, limits.freeTokensPerMinute, limits.freeBudgetDollarsPerMonth),
+  };
+}
+
+const publicEndpoint = 'https://api.openai.com/v1';
+
+/** The endpoint that chats and answers go to; `undefined` when answers are quoted from the documents only. */
+export function modelEndpoint(llm: Config['llm'], responseBytesMax: number): OpenAiUpstream | undefined {
+  const isConfigured = llm.apiKey !== undefined || llm.baseUrl !== publicEndpoint;
+  if (llm.provider === 'extractive' || (llm.provider === 'auto' && !isConfigured)) return undefined;
+  const { baseUrl, apiKey, connectionsMax, connectTimeoutMs, firstByteTimeoutMs, idleTimeoutMs, attemptsMax } = llm;
+  return createOpenAiUpstream({
+    baseUrl,
+    apiKey,
+    connectionsMax,
+    connectTimeoutMs,
+    firstByteTimeoutMs,
+    idleTimeoutMs,
+    attemptsMax,
+    responseBytesMax,
+  });
+}
+
+/** Settings of answers. */
+export function answerSettings({ llm, search, query }: Config) {
+  return {
+    model: llm.model,
+    temperature: llm.temperature,
+    contextTokensMax: llm.contextTokensMax,
+    outputTokensMax: llm.outputTokensMax,
+    passagesDefault: search.passagesDefault,
+    passagesMax: search.passagesMax,
+    questionCharactersMax: query.questionCharactersMax,
+  };
+}
+
+/** A tenant without rows, to look at tables without looking at anybody's. */
+const nobody = { tenantId: 'ten_nobody' };
+
+/** The parts whose state is looked at. */
+export interface Watched {
+  readonly database: Database;
+  readonly redis: RedisPool | undefined;
+  readonly upstream: OpenAiUpstream | undefined;
+  readonly search: SearchIndex;
+  readonly embedder: Embedder;
+  readonly jobs: { readonly check: () => Promise<void> };
+}
+
+/** How to look at each part. Without model the server still answers, from search results. */
+export function healthChecks(
+  config: Config,
+  { database, redis, upstream, search, embedder, jobs }: Watched,
+): readonly ComponentCheck[] {
+  const { opensearchHosts, opensearchTimeoutMs } = config.search;
+  const quiet = (look: (signal: AbortSignal) => Promise<unknown>) => async (signal: AbortSignal) =>
+    void (await look(signal));
+  return [
+    { name: 'database', required: true, check: quiet(() => database.ping()) },
+    { name: 'redis', required: true, check: redis === undefined ? undefined : quiet(() => redis.ping()) },
+    {
+      name: 'opensearch',
+      required: false,
+      check:
+        opensearchHosts.length === 0
+          ? undefined
+          : quiet((signal) => probeOpenSearch(opensearchHosts, opensearchTimeoutMs, signal)),
+    },
+    { name: 'vector_index', required: true, check: quiet(() => database.withTenant(nobody, search.check)) },
+    { name: 'embedder', required: true, check: quiet((signal) => embedder.embed(['health'], signal)) },
+    {
+      name: 'upstream',
+      required: false,
+      check: upstream === undefined ? undefined : quiet((signal) => upstream.listModels(signal)),
+    },
+    { name: 'jobs', required: false, check: quiet(() => jobs.check()) },
+  ];
+}
