@@ -16,15 +16,15 @@ import { componentsHealth } from './health.ts';
 import { createHttpServer, type Services } from './http/index.ts';
 import { createIdentity } from './identity/index.ts';
 import { createIngest } from './ingest/index.ts';
-import { createLedger } from './ledger/index.ts';
+import { createLedger, type Ledger } from './ledger/index.ts';
 import { createMemoryLimits } from './limits/index.ts';
 import { createOpenAiCompatibleProvider, createUseLiteEmbedder } from './llm/index.ts';
 import { createAnswer, createChat, createModels, createRetrieve } from './query/index.ts';
 import { createRedisPool } from './redis/index.ts';
-import { createScheduler } from './scheduler/index.ts';
+import { createScheduler, type Scheduler } from './scheduler/index.ts';
 import { createSearchIndex } from './search/index.ts';
 import { answerSettings, healthChecks, modelEndpoint, tierLimits } from './settings.ts';
-import { createMetrics, startTracing } from './telemetry/index.ts';
+import { createMetrics, type Metrics, startTracing } from './telemetry/index.ts';
 import { createTenants } from './tenants/index.ts';
 import { createKeyFile, createLocalKms, createVault } from './vault/index.ts';
 import { createJobs } from './worker/index.ts';
@@ -146,7 +146,7 @@ async function build(config: Config, log: Logger, closers: (() => Promise<void> 
     ledger,
     audit,
     limits,
-    metrics,
+    metrics: withGauges(metrics, scheduler, ledger),
     health: {
       components: () => componentsHealth(healthChecks(config, { database, redis, upstream, search, embedder, jobs })),
     },
@@ -166,6 +166,20 @@ async function build(config: Config, log: Logger, closers: (() => Promise<void> 
       return address;
     },
     close: () => closeAll(closers, log),
+  };
+}
+
+/** Reads what goes up and down at the moment that somebody looks. */
+function withGauges(metrics: Metrics, scheduler: Scheduler, ledger: Ledger): Metrics {
+  return {
+    ...metrics,
+    exposition() {
+      const { busy, waiting } = scheduler.usage();
+      metrics.schedulerSlotsInUse.set(busy);
+      metrics.schedulerWaiting.set(waiting);
+      metrics.settleQueueDepth.set(ledger.pending());
+      return metrics.exposition();
+    },
   };
 }
 

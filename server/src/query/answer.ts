@@ -106,7 +106,9 @@ export function createAnswer(deps: AnswerDeps): AnswerQuestion {
       if (verdict.action === 'block')
         throw new AppError('input_blocked', { detail: `The question holds ${verdict.reason.replace('_', ' ')}.` });
 
+      const queuedMs = deps.now();
       return scheduler.withSlot(ctx, ctx.signal, async () => {
+        deps.metrics.queryStageDuration.record({ stage: 'queue' }, (deps.now() - queuedMs) / 1000);
         const limit = request.topK ?? settings.passagesDefault;
         const passages = await timed('retrieve', () =>
           deps.retrieve(ctx, { question: request.question, collections: request.collections, limit }),

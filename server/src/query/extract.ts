@@ -105,7 +105,7 @@ function scorer(
     let surrounded = 0;
     for (const [term, weight] of weights) {
       if (terms.has(term)) covered += weight;
-      else if (false) covered += weight * contextWeight;
+      else if (contextTerms.has(term)) covered += weight * contextWeight;
       else if (surroundings[passage]?.has(term)) surrounded += weight * surroundingWeight;
     }
     if (covered === 0) return 0;

@@ -107,7 +107,7 @@ export async function metered<T>(
     const actual = costOf(model, usage);
     reservation?.settle({ tokens: usage.inputTokens + usage.outputTokens, costNano: actual.costNano });
     const durationMs = Math.round(deps.now() - startedMs);
-    count(deps.metrics, ctx, work, { outcome, model, actual });
+    count(deps.metrics, ctx, work, { outcome, model, actual, attempts });
     const settled = deps.ledger.settle(
       settlementOf(ctx, work, {
         provider,
@@ -153,17 +153,24 @@ function costOf(model: string, tokens: Tokens): Cost {
   return { inputTokens: tokens.inputTokens, outputTokens: tokens.outputTokens, costNano: costNanoOf(model, tokens) };
 }
 
-function count(
-  metrics: Metrics,
-  { tier }: RequestContext,
-  work: MeteredWork,
-  done: { outcome: Settlement['outcome']; model: string; actual: Cost },
-): void {
-  const { outcome, model, actual } = done;
+interface Done {
+  readonly outcome: Settlement['outcome'];
+  readonly model: string;
+  readonly actual: Cost;
+  readonly attempts: number;
+}
+
+function count(metrics: Metrics, { tier }: RequestContext, work: MeteredWork, { outcome, model, actual, attempts }: Done): void {
   (work.operation === 'query' ? metrics.questions : metrics.chats).add({ outcome, tier });
   metrics.tokens.add({ kind: 'input', model }, actual.inputTokens);
   metrics.tokens.add({ kind: 'output', model }, actual.outputTokens);
   metrics.costNanoDollars.add({ tier }, actual.costNano);
+  if (attempts === 0) return;
+  const { provider } = work;
+  // Whoever tries again has failed before; only the last attempt can have gone otherwise.
+  metrics.upstreamAttempts.add({ provider, outcome: 'failed' }, attempts - 1);
+  const last = outcome === 'succeeded' ? 'success' : outcome === 'cancelled' ? 'cancelled' : 'failed';
+  metrics.upstreamAttempts.add({ provider, outcome: last });
 }
 
 function outcomeOf(error: unknown): Settlement['outcome'] {

@@ -1,0 +1,198 @@
+/**
+ * The page: sign in, upload, ask, see what it cost. It talks to the public API only.
+ *
+ * Everything that comes from the server is set as text, never as markup. Tokens live in memory and are gone on reload.
+ */
+
+const element = (id) => document.getElementById(id);
+const pollMs = 1000;
+
+let tokens;
+let stopAsking;
+let pollTimer;
+
+/** A failed request, with what the server said about it. */
+class RequestError extends Error {
+  constructor(status, problem) {
+    super([problem.detail ?? problem.title ?? `The server answered ${status}.`, problem.request_id].filter(Boolean).join(' — request '));
+    this.status = status;
+  }
+}
+
+async function send(path, options = {}) {
+  const response = await fetch(path, {
+    ...options,
+    headers: { ...options.headers, ...(tokens === undefined ? {} : { authorization: `Bearer ${tokens.access_token}` }) },
+  });
+  if (response.ok) return response;
+  throw new RequestError(response.status, await response.json().catch(() => ({})));
+}
+
+/** Sends a request; an expired access token is renewed once. */
+async function call(path, options) {
+  try {
+    return await send(path, options);
+  } catch (error) {
+    if (error.status !== 401 || tokens === undefined) throw error;
+    const refreshToken = tokens.refresh_token;
+    tokens = undefined;
+    tokens = await (await send('/api/auth/refresh', json({ refresh_token: refreshToken }))).json();
+    return send(path, options);
+  }
+}
+
+const json = (body) => ({ method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) });
+
+/** Runs what a person asked for, and says when it failed. */
+function guarded(action) {
+  return async (event) => {
+    event?.preventDefault();
+    element('notice').hidden = true;
+    try {
+      await action(event);
+    } catch (error) {
+      if (error.name === 'AbortError') return;
+      element('notice').textContent = error.message;
+      element('notice').hidden = false;
+    }
+  };
+}
+
+async function signIn(event) {
+  const { tenant, email, password } = Object.fromEntries(new FormData(event.target));
+  const body = { email, password, ...(tenant === '' ? {} : { tenant }) };
+  tokens = await (await send('/api/auth/login', json(body))).json();
+  event.target.reset();
+  const me = await (await call('/api/me')).json();
+  element('who').textContent = `${me.user.name} · ${me.user.role} · ${me.tenant.name}`;
+  element('upload').hidden = !me.permissions.includes('documents:write');
+  show(true);
+  await Promise.all([showDocuments(), showUsage()]);
+}
+
+async function signOut() {
+  await call('/api/auth/logout', { method: 'POST' });
+  tokens = undefined;
+  clearTimeout(pollTimer);
+  for (const id of ['answer', 'source']) element(id).hidden = true;
+  show(false);
+}
+
+function show(isSignedIn) {
+  element('sign-in').hidden = isSignedIn;
+  for (const id of ['who', 'sign-out', 'ask', 'documents', 'usage']) element(id).hidden = !isSignedIn;
+}
+
+async function upload(event) {
+  await call('/api/documents', { method: 'POST', body: new FormData(event.target) });
+  event.target.reset();
+  await showDocuments();
+}
+
+async function showDocuments() {
+  const { data } = await (await call('/api/documents?limit=50')).json();
+  fill('document-rows', data, ({ title, classification, status, progress, error, page_count: pages }) => {
+    const isFinal = status === 'indexed' || status === 'failed';
+    const state = status === 'failed' ? `failed: ${error?.detail ?? ''}` : isFinal ? status : `${status} ${progress} %`;
+    return [title, classification, state, pages ?? ''];
+  });
+  element('no-documents').hidden = data.length > 0;
+  clearTimeout(pollTimer);
+  if (data.some(({ status }) => status !== 'indexed' && status !== 'failed')) pollTimer = setTimeout(guarded(showDocuments), pollMs);
+}
+
+async function showUsage() {
+  const { data } = await (await call('/api/usage?group_by=day')).json();
+  fill('usage-rows', data, (row) => [row.key, row.requests, row.input_tokens, row.output_tokens, row.cost.usd]);
+  element('no-usage').hidden = data.length > 0;
+}
+
+async function ask(event) {
+  const { question } = Object.fromEntries(new FormData(event.target));
+  const citations = [];
+  stopAsking = new AbortController();
+  element('answer-text').textContent = '';
+  element('citations').replaceChildren();
+  element('source').hidden = true;
+  element('answer').hidden = false;
+  element('stop').hidden = false;
+  say('Searching …');
+  try {
+    const response = await call('/api/query', { ...json({ question, stream: true }), signal: stopAsking.signal });
+    for await (const { name, data } of events(response.body)) {
+      if (name === 'retrieval') say(`Reading ${data.passages} passages …`);
+      if (name === 'token') element('answer-text').textContent += data.text;
+      if (name === 'citation') addCitation(data, citations.push(data));
+      if (name === 'error') throw new RequestError(data.status, data);
+      if (name === 'done') say(`${data.degraded ? 'Search results only: no model could be reached. ' : ''}Model ${data.model} · ${data.cost.usd} US dollars`);
+    }
+  } catch (error) {
+    say(error.name === 'AbortError' ? 'Stopped.' : 'Not answered.');
+    throw error;
+  } finally {
+    element('stop').hidden = true;
+  }
+  await showUsage();
+}
+
+const say = (text) => {
+  element('answer-state').textContent = text;
+};
+
+function addCitation(citation, number) {
+  const button = document.createElement('button');
+  button.type = 'button';
+  button.textContent = `${citation.title}${citation.page === null ? '' : `, page ${citation.page}`}: “${citation.quote}”`;
+  button.setAttribute('aria-label', `Citation ${number}: show the source`);
+  button.addEventListener('click', guarded(() => showSource(citation)));
+  const item = document.createElement('li');
+  item.append(button);
+  element('citations').append(item);
+}
+
+/** Opens the text of the document with the quoted words marked. Offsets count code points. */
+async function showSource({ document_id: id, title, start, end }) {
+  const { text } = await (await call(`/api/documents/${id}/text`)).json();
+  const characters = Array.from(text);
+  const mark = document.createElement('mark');
+  mark.textContent = characters.slice(start, end).join('');
+  element('source-title').textContent = title;
+  element('source-text').replaceChildren(characters.slice(0, start).join(''), mark, characters.slice(end).join(''));
+  element('source').hidden = false;
+  mark.scrollIntoView({ block: 'center' });
+}
+
+/** The events of a stream of server-sent events. */
+async function* events(body) {
+  let buffer = '';
+  for await (const text of body.pipeThrough(new TextDecoderStream())) {
+    const blocks = (buffer + text).split('\n\n');
+    buffer = blocks.pop();
+    for (const block of blocks) {
+      const fields = Object.fromEntries(block.split('\n').map((line) => /^(\w*): ?(.*)$/.exec(line)?.slice(1) ?? ['', '']));
+      if (fields.event !== undefined) yield { name: fields.event, data: JSON.parse(fields.data) };
+    }
+  }
+}
+
+function fill(id, rows, cellsOf) {
+  element(id).replaceChildren(
+    ...rows.map((row) => {
+      const tr = document.createElement('tr');
+      tr.append(
+        ...cellsOf(row).map((cell) => {
+          const td = document.createElement('td');
+          td.textContent = String(cell);
+          return td;
+        }),
+      );
+      return tr;
+    }),
+  );
+}
+
+element('sign-in').querySelector('form').addEventListener('submit', guarded(signIn));
+element('sign-out').addEventListener('click', guarded(signOut));
+element('ask').querySelector('form').addEventListener('submit', guarded(ask));
+element('stop').addEventListener('click', () => stopAsking?.abort());
+element('upload').addEventListener('submit', guarded(upload));
