@@ -80,13 +80,34 @@ describe('extracted sentences', () => {
     ]);
   });
 
-  it('are at most three, in the order of the passages and their text', () => {
-    const text = ['no cars', 'no smoking', 'no noise', 'no dogs', 'no bicycles']
-      .map((ban) => `A rule of the parking garage is ${ban}.`)
-      .join(' ');
-    const found = extractSentences('What are the parking garage rules?', [{ title: 'Rules', text }]);
+  it('come both when they differ in a number', () => {
+    const versions = ['2023', '2024'].map((year, place) => ({
+      title: `Handbook ${year}`,
+      text: `Every full-time employee has ${28 + place} days of paid annual leave per calendar year, wherever they work.`,
+    }));
+    expect(answers('How many days of paid annual leave do employees have?', ...versions)).toHaveLength(2);
+  });
+
+  it('prefer what was found first when both say as much', () => {
+    const text = 'The office closes at six.';
+    const [closing, hours] = extractSentences('When does the office close?', [
+      { title: 'Office', text },
+      { title: 'Office', text: 'The other office closes later, at eight.' },
+    ]);
+    expect(closing).toMatchObject({ text });
+    expect(hours?.score ?? 0).toBeLessThan(closing?.score ?? 0);
+  });
+
+  it('are at most three, in the order of the text', () => {
+    const bans = ['no cars', 'no smoking', 'no noise', 'no dogs'];
+    const text = [
+      ...bans.map((ban) => `A rule of the garage is ${ban}.`),
+      'The garage rules for parking are new.',
+    ].join(' ');
+    const found = extractSentences('What are the parking rules of the garage?', [{ title: 'Rules', text }]);
     expect(found).toHaveLength(3);
-    expect(found.map(({ start }) => start)).toEqual(found.map(({ start }) => start).sort((a, b) => a - b));
+    expect(found.at(-1)).toMatchObject({ text: 'The garage rules for parking are new.' });
+    expect(Math.max(...found.map(({ score }) => score))).toBe(found.at(-1)?.score);
   });
 
   it('are slices of their passage with a score in range, for any question and text', () => {

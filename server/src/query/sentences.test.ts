@@ -45,6 +45,14 @@ describe('sentences of prose', () => {
     expect(whole).toEqual([false, true, false]);
   });
 
+  it('end before a footnote mark, and keep a number that stands alone', () => {
+    expect(quotes('Rowling wrote all[3] of it.[12] The rules are these. 5. Nobody may enter.')).toEqual([
+      'Rowling wrote all[3] of it.',
+      'The rules are these.',
+      '5. Nobody may enter.',
+    ]);
+  });
+
   it('are not scraps, and not listings without an end', () => {
     expect(quotes(`Yes, of course. ${'word '.repeat(300)}.`)).toEqual([]);
   });
@@ -82,7 +90,9 @@ describe('Markdown', () => {
     const text =
       'The plan includes:\n- support around the clock\n- export\n\n2) a manager of your own\n• training for new users';
     expect(quotes(text)).toEqual(['support around the clock', 'a manager of your own', 'training for new users']);
-    expect(sentencesFromPassage(text).map(({ context }) => context)).toEqual(Array(3).fill('The plan includes:'));
+    const sentences = sentencesFromPassage(text);
+    expect(sentences.map(({ context }) => context)).toEqual(Array(3).fill('The plan includes:'));
+    expect(sentences.map(({ isWhole }) => isWhole)).toEqual(Array(3).fill(true));
   });
 
   it('yields table rows, in the context of the table head', () => {

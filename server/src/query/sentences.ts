@@ -159,8 +159,8 @@ const numberLeadEnd =
 /** The sentences of one block. The standard segmenter breaks after every line and most abbreviations; this undoes it. */
 function sentenceSpans(content: string): { start: number; end: number }[] {
   const spans: { start: number; end: number }[] = [];
-  // Each white-space character is one code unit, so offsets stay true.
-  const flat = content.replace(/\s/g, ' ');
+  // Line breaks and footnote marks hide the ends of sentences; blanks of the same length keep the offsets true.
+  const flat = content.replace(/\s|\[\d{1,3}\]/g, (hidden) => ' '.repeat(hidden.length));
   let start = 0;
   for (const { segment, index } of segmenter.segment(flat)) {
     const end = index + segment.length;
@@ -168,7 +168,6 @@ function sentenceSpans(content: string): { start: number; end: number }[] {
     const rest = flat.slice(end);
     const goesOn =
       /^\p{Ll}/u.test(rest) ||
-      /[([]\s*$/.test(sentence) ||
       !/\p{L}/u.test(sentence) ||
       titleEnd.test(sentence) ||
       (numberLeadEnd.test(sentence) && /^\p{N}/u.test(rest));
