@@ -7,6 +7,7 @@
 import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { parseEnv } from 'node:util';
+import { SetupError } from '../errors.ts';
 import { allSettings, type Config } from './registry.ts';
 import { type ConfigProblem, problemsOf } from './rules.ts';
 
@@ -21,7 +22,7 @@ export interface LoadedConfig {
 }
 
 /** Everything that is wrong with the configuration; the message is a table for people. */
-export class ConfigError extends Error {
+export class ConfigError extends SetupError {
   override readonly name = 'ConfigError';
   readonly problems: readonly ConfigProblem[];
 
@@ -42,11 +43,23 @@ export interface LoadOptions {
   readonly generated?: Readonly<Record<string, string | undefined>>;
 }
 
+/** A configuration as far as it goes: what is wrong has its default. */
+export interface InspectedConfig extends LoadedConfig {
+  readonly problems: readonly ConfigProblem[];
+}
+
 /**
  * Loads, parses and checks all settings.
  * @throws {ConfigError} naming every wrong setting with its fix.
  */
 export function loadConfig(options: LoadOptions = {}): LoadedConfig {
+  const { problems, ...loaded } = inspectConfig(options);
+  if (problems.length > 0) throw new ConfigError(problems);
+  return loaded;
+}
+
+/** Loads all settings without refusing any, for commands that show them or need only some. */
+export function inspectConfig(options: LoadOptions = {}): InspectedConfig {
   const directory = options.directory ?? process.cwd();
   const layers: readonly (readonly [Source, Readonly<Record<string, string | undefined>>])[] = [
     ['environment', options.environment ?? process.env],
@@ -75,8 +88,7 @@ export function loadConfig(options: LoadOptions = {}): LoadedConfig {
   // Cross-setting rules would only repeat what a value that did not parse already says.
   if (problems.length === 0) problems.push(...problemsOf(config));
   else problems.push(...problemsOf(config).filter(({ env }) => !problems.some((known) => known.env === env)));
-  if (problems.length > 0) throw new ConfigError(problems);
-  return { config: deepFreeze(config), sources };
+  return { config: deepFreeze(config), sources, problems };
 }
 
 function readEnvFile(path: string): Record<string, string | undefined> {

@@ -1,5 +1,6 @@
 /** All settings, by category. A category is one file; adding a setting there is all it takes. */
 
+import { client } from './categories/client.ts';
 import { database } from './categories/database.ts';
 import { documents } from './categories/documents.ts';
 import { embeddings } from './categories/embeddings.ts';
@@ -29,6 +30,7 @@ export const registry = {
   scheduler,
   limits,
   observability,
+  client,
 } as const;
 
 export type Registry = typeof registry;

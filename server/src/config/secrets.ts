@@ -13,8 +13,8 @@ const names = ['JWT_SECRET_KEY', 'API_KEY_PEPPER'] as const;
 
 /** Reads the generated secrets of a data folder, making the missing ones first. */
 export function generatedSecrets(dataDir: string): Record<string, string> {
-  const path = join(dataDir, 'secrets.env');
-  const secrets = readSecrets(path);
+  const path = secretsFile(dataDir);
+  const secrets = knownSecrets(dataDir);
   const missing = names.filter((name) => (secrets[name] ?? '') === '');
   if (missing.length === 0) return secrets;
   for (const name of missing) secrets[name] = randomBytes(48).toString('base64url');
@@ -32,9 +32,14 @@ export function generatedSecrets(dataDir: string): Record<string, string> {
   return secrets;
 }
 
-function readSecrets(path: string): Record<string, string> {
+function secretsFile(dataDir: string): string {
+  return join(dataDir, 'secrets.env');
+}
+
+/** Reads the secrets that were generated for a data folder; makes none. */
+export function knownSecrets(dataDir: string): Record<string, string> {
   try {
-    return parseEnv(readFileSync(path, 'utf8')) as Record<string, string>;
+    return parseEnv(readFileSync(secretsFile(dataDir), 'utf8')) as Record<string, string>;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return {};
     throw error;
