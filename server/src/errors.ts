@@ -265,6 +265,14 @@ export class AppError extends Error {
   }
 }
 
+/**
+ * What keeps the program from starting, or a command from running, and an operator can mend. The message says what is
+ * wrong and how to mend it, so it is shown without a stack.
+ */
+export class SetupError extends Error {
+  override readonly name: string = 'SetupError';
+}
+
 /** Whether a caught value is an `AppError`, optionally of one code. */
 export function isAppError(error: unknown, code?: ErrorCode): error is AppError {
   return error instanceof AppError && (code === undefined || error.code === code);

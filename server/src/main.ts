@@ -5,10 +5,12 @@
  *   node server/src/main.ts migrate    brings PostgreSQL up to date and ends
  */
 
+import { inspect } from 'node:util';
 import { type App, createApp } from './app.ts';
-import { type Config, ConfigError, generatedSecrets, type LoadedConfig, loadConfig } from './config/index.ts';
+import { type Config, generatedSecrets, type LoadedConfig, loadConfig } from './config/index.ts';
 import type { Logger } from './context.ts';
-import { CatalogError, FolderLockedError, migrateAsOwner, SecondServerError } from './db/index.ts';
+import { migrateAsOwner } from './db/index.ts';
+import { SetupError } from './errors.ts';
 import { createLogger } from './telemetry/index.ts';
 
 /** Conventional exit codes of a process that a signal ended. */
@@ -23,7 +25,7 @@ export function loadServerConfig(): LoadedConfig {
 
 /**
  * Serves until a signal ends it, then lets running requests finish; a second signal ends the process at once.
- * @param onListening is called once the server answers.
+ * @param onListening is called once the server answers; what it still does when a signal comes is left behind.
  */
 export async function serve(
   config: Config,
@@ -31,16 +33,16 @@ export async function serve(
 ): Promise<void> {
   const { observability, server } = config;
   const log = createLogger(observability, { debug: server.debug });
-  const stopped = Promise.withResolvers<void>();
   const app = await createApp(config, log);
-  const address = await app.listen();
-  log.info({ address, environment: server.environment, database: app.databaseKind }, 'listening');
-  onSignal(log, async () => {
+  try {
+    const address = await app.listen();
+    log.info({ address, environment: server.environment, database: app.databaseKind }, 'listening');
+    const stopped = signalled(log);
+    await Promise.race([onListening(app, address), stopped]);
+    await stopped;
+  } finally {
     await app.close();
-    stopped.resolve();
-  });
-  await onListening(app, address);
-  await stopped.promise;
+  }
 }
 
 /** Applies pending migrations to PostgreSQL; the embedded database migrates itself when it opens. */
@@ -48,24 +50,19 @@ export async function migrate(config: Config, onMigration: (name: string) => voi
   await migrateAsOwner(config, onMigration);
 }
 
-/** Errors whose message is for the person who started the process; a stack would only hide it. */
-export function isStartError(error: unknown): error is Error {
-  return [ConfigError, CatalogError, FolderLockedError, SecondServerError].some((kind) => error instanceof kind);
-}
-
-function onSignal(log: Logger, stop: () => Promise<void>): void {
-  let isStopping = false;
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-    process.on(signal, () => {
-      if (isStopping) process.exit(exitCodes[signal]);
-      isStopping = true;
-      log.info({ signal }, 'stopping; a second signal ends at once');
-      stop().catch((error: unknown) => {
-        log.error({ err: error }, 'stopping failed');
-        process.exit(1);
+/** Resolves on the first signal to stop; a second one ends the process where it stands. */
+function signalled(log: Logger): Promise<void> {
+  return new Promise((resolve) => {
+    let isStopping = false;
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+      process.on(signal, () => {
+        if (isStopping) process.exit(exitCodes[signal]);
+        isStopping = true;
+        log.info({ signal }, 'stopping; a second signal ends at once');
+        resolve();
       });
-    });
-  }
+    }
+  });
 }
 
 async function run(role: string | undefined): Promise<void> {
@@ -79,9 +76,7 @@ if (import.meta.main) {
   run(process.argv[2]).then(
     () => process.exit(0),
     (error: unknown) => {
-      process.stderr.write(
-        `${isStartError(error) ? error.message : error instanceof Error ? error.stack : String(error)}\n`,
-      );
+      process.stderr.write(`${error instanceof SetupError ? error.message : inspect(error)}\n`);
       process.exit(1);
     },
   );

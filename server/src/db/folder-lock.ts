@@ -8,9 +8,10 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { SetupError } from '../errors.ts';
 
 /** The folder is in use by another process. */
-export class FolderLockedError extends Error {
+export class FolderLockedError extends SetupError {
   override readonly name = 'FolderLockedError';
 }
 
@@ -20,7 +21,7 @@ const sqliteBusy = 5;
 /**
  * Locks a folder, creating it (mode 0700) when absent.
  * @returns a function that gives the lock back.
- * @throws {FolderLockedError} when another process, or this one, holds it; another error when the lock file cannot be used.
+ * @throws {FolderLockedError} when another process, or this one, holds it; {SetupError} when the lock file cannot be used.
  */
 export function lockFolder(folder: string): () => void {
   mkdirSync(folder, { recursive: true, mode: 0o700 });
@@ -33,7 +34,7 @@ export function lockFolder(folder: string): () => void {
   } catch (error) {
     lock?.close();
     if ((error as { errcode?: number }).errcode !== sqliteBusy) {
-      throw new Error(`${lockFile} cannot be locked. The folder must be writable and on a local disk.`, {
+      throw new SetupError(`${lockFile} cannot be locked. The folder must be writable and on a local disk.`, {
         cause: error,
       });
     }

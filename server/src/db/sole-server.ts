@@ -7,9 +7,10 @@
  */
 
 import pg from 'pg';
+import { SetupError } from '../errors.ts';
 
 /** Another server without Redis uses the database. */
-export class SecondServerError extends Error {
+export class SecondServerError extends SetupError {
   override readonly name = 'SecondServerError';
 }
 

@@ -7,6 +7,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { SetupError } from '../../errors.ts';
 import { decrypt, encrypt } from '../aead.ts';
 import type { Kms } from './kms.ts';
 
@@ -39,17 +40,17 @@ function readKey(path: string): Buffer {
     mode = statSync(path).mode;
     text = readFileSync(path, 'utf8').trim();
   } catch (error) {
-    throw new Error(
+    throw new SetupError(
       `The key file ${path} cannot be read. Restore it; what was sealed with it cannot be opened otherwise.`,
       {
         cause: error,
       },
     );
   }
-  if ((mode & 0o077) !== 0) throw new Error(`The key file ${path} is readable by others. Run: chmod 600 ${path}`);
+  if ((mode & 0o077) !== 0) throw new SetupError(`The key file ${path} is readable by others. Run: chmod 600 ${path}`);
   const key = Buffer.from(text, 'base64');
   if (key.length !== keyBytes || key.toString('base64') !== text) {
-    throw new Error(`The key file ${path} does not hold ${keyBytes} bytes in base64.`);
+    throw new SetupError(`The key file ${path} does not hold ${keyBytes} bytes in base64.`);
   }
   return key;
 }
