@@ -25,7 +25,7 @@ const tiers = {
   capability: ['tenants', 'identity', 'documents', 'guard', 'ledger', 'registry', 'evals', 'threats', 'webhooks'],
   flow: ['query', 'ingest', 'reconcile', 'rollout'],
   edge: ['http', 'worker', 'cli', 'mcp'],
-  root: ['app', 'main'],
+  root: ['app', 'health', 'settings', 'main'],
 };
 
 /** Libraries, and parts of Node.js, that only these modules may import. Tests may import any. */
@@ -35,7 +35,7 @@ const walls = [
   { name: 'http', packages: ['fastify', 'fastify-type-provider-zod', '@fastify/[^/]+'], modules: ['http'] },
   { name: 'command-line', packages: ['commander', 'cli-progress'], modules: ['cli'] },
   { name: 'job-queue', packages: ['pg-boss'], modules: ['worker', 'db'] },
-  { name: 'http-client', packages: ['undici'], modules: ['llm', 'egress'] },
+  { name: 'http-client', packages: ['undici'], modules: ['llm', 'search', 'egress'] },
   {
     name: 'model',
     packages: ['@energetic-ai/[^/]+', '@tensorflow/[^/]+', 'gpt-tokenizer'],
@@ -51,7 +51,7 @@ const walls = [
   {
     name: 'cryptography',
     builtin: 'crypto',
-    modules: ['vault', 'identity', 'audit', 'config', 'db', 'documents', 'blobs', 'cache'],
+    modules: ['vault', 'identity', 'audit', 'config', 'db', 'documents', 'blobs', 'cache', 'query', 'http', 'cli'],
   },
   { name: 'child-process', builtin: 'child_process', modules: ['documents', 'cli'] },
   { name: 'log', packages: ['pino'], modules: ['telemetry', 'context'] },

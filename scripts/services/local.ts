@@ -39,7 +39,9 @@ export async function providePrograms(needed: readonly ProgramName[]): Promise<P
   try {
     await installMissing(missing);
   } catch (error) {
-    throw new Error(`${explain(missing)}\nInstalling from Debian's packages failed: ${String(error)}`, { cause: error });
+    throw new Error(`${explain(missing)}\nInstalling from Debian's packages failed: ${String(error)}`, {
+      cause: error,
+    });
   }
   const after = await findPrograms();
   const stillMissing = needed.filter((name) => after[name] === undefined);
