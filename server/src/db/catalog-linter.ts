@@ -5,11 +5,11 @@
  * query that returns the offenders, so a new table is covered without anyone remembering.
  */
 
-import type pg from 'pg';
-import { inRole } from './in-role.ts';
+import { SetupError } from '../errors.ts';
+import { type Connection, inRole } from './in-role.ts';
 
 /** Holes were found; the message lists them with their fixes. */
-export class CatalogError extends Error {
+export class CatalogError extends SetupError {
   override readonly name = 'CatalogError';
   readonly findings: readonly string[];
 
@@ -60,7 +60,7 @@ const checks: readonly Check[] = [
     sql: `select l.rolname as subject from pg_roles l where l.rolname = session_user and not l.rolsuper and exists (
         select ${ownTables} and has_table_privilege(l.oid, c.oid, 'select, insert, update, delete'))`,
     finding: (login) =>
-      `Login ${login} reaches tables without entering a role. Take its own grants from it and make it NOINHERIT.`,
+      `Login ${login} reaches tables without entering a role. Take its own grants from it, make it NOINHERIT, and grant it genai_app and genai_system anew.`,
   },
   {
     sql: `select r.rolname || ' of ' || c.relname as subject
@@ -150,35 +150,33 @@ const checks: readonly Check[] = [
 ];
 
 /**
- * Checks the catalogue.
+ * Checks the catalogue, as the login of a connection sees it.
  * @throws {CatalogError} with every finding.
  */
-export async function lintCatalog(pool: pg.Pool): Promise<void> {
-  const findings = await catalogFindings(pool);
-  if (findings.length === 0) findings.push(...(await effectiveRoleFindings(pool)));
-  if (findings.length > 0) throw new CatalogError(findings);
-}
-
-/** All holes that the catalogue shows to the login of a connection. */
-export async function catalogFindings(connection: Pick<pg.ClientBase, 'query'>): Promise<string[]> {
+export async function lintCatalog(connection: Connection): Promise<void> {
   const findings: string[] = [];
   for (const { sql, finding } of checks) {
     const { rows } = await connection.query<{ subject: string }>(sql);
     findings.push(...rows.map(({ subject }) => finding(subject)));
   }
-  return findings;
+  if (findings.length === 0) findings.push(...(await effectiveRoleFindings(connection)));
+  if (findings.length > 0) throw new CatalogError(findings);
 }
 
 /** Enters each kind of transaction and looks at the role that is then in force. */
-async function effectiveRoleFindings(pool: pg.Pool): Promise<string[]> {
+async function effectiveRoleFindings(connection: Connection): Promise<string[]> {
   const findings: string[] = [];
   for (const role of ['genai_app', 'genai_system'] as const) {
-    const privileged =
-      'select current_user as role, rolsuper or rolbypassrls as is_privileged from pg_roles where rolname = current_user';
-    const { rows } = await inRole(pool, role, (client) =>
-      client.query<{ role: string; is_privileged: boolean }>(privileged),
+    const look = () =>
+      connection.query(
+        'select from pg_roles where rolname = current_user and rolname = $1 and not (rolsuper or rolbypassrls)',
+        [role],
+      );
+    const isInForce = await inRole(connection, role, look).then(
+      ({ rowCount }) => rowCount === 1,
+      () => false,
     );
-    if (rows[0]?.role !== role || rows[0].is_privileged) findings.push(`Transactions do not run as ${role}.`);
+    if (!isInForce) findings.push(`Transactions do not run as ${role}. Grant it to the login of DATABASE_URL.`);
   }
   return findings;
 }

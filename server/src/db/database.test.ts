@@ -1,9 +1,10 @@
 import { sql } from 'drizzle-orm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type TestDatabase, testDatabases } from '../../test/support/database.ts';
+import type { TenantTx } from './database.ts';
 import { sqlStateOf } from './errors.ts';
 
-describe.each(testDatabases)('transactions on $name', ({ open }) => {
+describe.each(testDatabases)('transactions on $name', ({ name, open }) => {
   let test: TestDatabase;
   const acme = { tenantId: 'ten_acme' };
   const globex = { tenantId: 'ten_globex' };
@@ -90,5 +91,58 @@ describe.each(testDatabases)('transactions on $name', ({ open }) => {
     expect(error).toMatchObject({ code: 'state_conflict' });
     expect(JSON.stringify(error) + String(error) + String((error as Error).stack)).not.toContain('secret-name');
     expect(sqlStateOf(error)).toBeUndefined();
+  });
+
+  it('takes no statement from work that outlived its transaction', async () => {
+    let kept: TenantTx | undefined;
+    const failing = test.database.withTenant(acme, (tx) => {
+      kept = tx;
+      return Promise.all([tx.execute(sql`select broken`), tx.execute(sql`select 1`)]);
+    });
+    await expect(failing).rejects.toThrow(/broken/);
+    await test.database.withTenant(globex, async (tx) => {
+      await tx.execute(sql`select 1`);
+      const late = kept?.execute(sql`select tenant_id from genai.tenants`);
+      await expect(late).rejects.toMatchObject({ cause: { message: 'The transaction has ended.' } });
+    });
+  });
+
+  it('names no parameter in an error, wherever the statement failed', async () => {
+    const unsendable = {
+      toPostgres: () => {
+        throw new Error('cannot be sent');
+      },
+    };
+    const error = await test.database
+      .withTenant(acme, (tx) => tx.execute(sql`select ${'secret-name'}, ${unsendable}`))
+      .catch((caught: unknown) => caught);
+    expect(String(error)).toBe('Error: Database call failed: cannot be sent');
+    expect(JSON.stringify(error) + String((error as Error).stack)).not.toContain('secret-name');
+  });
+
+  it('loses no update among writers of one row', async () => {
+    await test.superuser(`insert into genai.teams (tenant_id, id, name) values ('ten_acme', 'tem_count', '0')`);
+    const increment = sql`update genai.teams set name = (name::int + 1)::text where id = 'tem_count'`;
+    await Promise.all(Array.from({ length: 25 }, () => test.database.withTenant(acme, (tx) => tx.execute(increment))));
+    expect(await test.superuser(`select name from genai.teams where id = 'tem_count'`)).toEqual([{ name: '25' }]);
+  });
+
+  it.runIf(name === 'postgresql')('survives a connection that is lost in the middle of a transaction', async () => {
+    const cutOff = test.database.withTenant(acme, async (tx) => {
+      const { rows } = await tx.execute(sql`select pg_backend_pid() as pid`);
+      await test.superuser('select pg_terminate_backend($1)', [rows[0]?.['pid']]);
+      for (;;) await tx.execute(sql`select 1`);
+    });
+    await expect(cutOff).rejects.toMatchObject({ code: 'dependency_unavailable' });
+    await test.database.ping();
+    expect((await test.database.withTenant(acme, (tx) => tx.execute(sql`select 1 as one`))).rows).toEqual([{ one: 1 }]);
+  });
+
+  it.runIf(name === 'postgresql')('ends a statement that runs too long', async () => {
+    const slow = test.database.withTenant(acme, async (tx) => {
+      await tx.execute(sql`set local statement_timeout = 20`);
+      await tx.execute(sql`select pg_sleep(30)`);
+    });
+    await expect(slow).rejects.toMatchObject({ code: 'request_timeout' });
   });
 });

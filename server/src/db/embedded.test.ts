@@ -1,20 +1,29 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { rmSync } from 'node:fs';
 import type { Duplex } from 'node:stream';
 import { PGlite } from '@electric-sql/pglite';
 import { sql } from 'drizzle-orm';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { copyPgliteTemplate } from '../../test/support/database.ts';
 import { loadConfig } from '../config/index.ts';
 import { type EmbeddedDatabase, openEmbeddedDatabase } from './embedded.ts';
 import { openOverEmbedded } from './open.ts';
 
+const folders: string[] = [];
 let embedded: EmbeddedDatabase;
 beforeAll(async () => {
-  embedded = await openEmbeddedDatabase(undefined);
+  embedded = await openEmbeddedDatabase(newFolder());
 });
-afterAll(() => embedded.close());
+afterAll(async () => {
+  await embedded.close();
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true });
+});
+
+function newFolder(): string {
+  const folder = copyPgliteTemplate();
+  folders.push(folder);
+  return folder;
+}
 
 async function connected(): Promise<pg.Client> {
   const client = new pg.Client({ user: 'postgres', database: 'postgres', stream: embedded.connect });
@@ -80,9 +89,8 @@ describe('the driver over the embedded database', () => {
 describe('the embedded database', () => {
   it('dumps what was committed, while a transaction is open, and the dump starts elsewhere', async () => {
     const client = await connected();
-    await client.query(
-      "create table kept (word text); insert into kept values ('committed'); begin; insert into kept values ('open')",
-    );
+    await client.query("create table kept (word text); insert into kept values ('committed')");
+    await client.query("begin; insert into kept values ('open')");
     const dump = await embedded.dump();
     await client.query('rollback; drop table kept');
     await client.end();
@@ -92,7 +100,7 @@ describe('the embedded database', () => {
   });
 
   it('lets no transaction outlive its connection', async () => {
-    const dataDir = mkdtempSync(join(tmpdir(), 'genai-embedded-'));
+    const dataDir = newFolder();
     const streams: Duplex[] = [];
     const own = await openEmbeddedDatabase(dataDir);
     const connect = () => {
@@ -104,21 +112,20 @@ describe('the embedded database', () => {
     const hooks = { onSystemTransaction: () => {}, onMigration: () => {}, onIdleError: () => {} };
     const { database } = await openOverEmbedded({ ...own, connect }, config, hooks);
     const insert = sql`insert into genai.tenants (tenant_id, slug, name, tier) values ('ten_a', 'aa', 'A', 'free')`;
-    const cut = database.asSystem('tenants.administer', async (tx) => {
+    const cutOff = database.asSystem('tenants.administer', async (tx) => {
       await tx.execute(insert);
-      streams.at(-1)?.destroy(new Error('cut'));
+      streams.at(-1)?.destroy();
       await tx.execute(sql`select 1`);
     });
-    await expect(cut).rejects.toMatchObject({ code: 'dependency_unavailable' });
+    await expect(cutOff).rejects.toMatchObject({ code: 'dependency_unavailable' });
     const count = sql`select count(*)::int as n from genai.tenants`;
     const { rows } = await database.asSystem('tenants.administer', (tx) => tx.execute(count));
     expect(rows).toEqual([{ n: 0 }]);
     await database.close();
-    rmSync(dataDir, { recursive: true, force: true });
   });
 
   it('fails every waiting and later query when it stops, as unavailable, and waits for none', async () => {
-    const own = await openEmbeddedDatabase(undefined);
+    const own = await openEmbeddedDatabase(newFolder());
     const client = new pg.Client({ user: 'postgres', database: 'postgres', stream: own.connect });
     client.on('error', () => {});
     await client.connect();

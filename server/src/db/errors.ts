@@ -18,20 +18,9 @@ interface DatabaseErrorFields {
 /** SQLSTATE classes whose messages quote values: data exceptions and integrity violations. */
 const classesThatQuoteValues = new Set(['22', '23']);
 
-const unavailableCodes = new Set([
-  '08000',
-  '08003',
-  '08006',
-  '53300',
-  '57P01',
-  '57P02',
-  '57P03',
-  'ECONNREFUSED',
-  'ECONNRESET',
-  'EPIPE',
-  'ETIMEDOUT',
-  'ENOTFOUND',
-]);
+/** Connection exceptions, lost races (serialization, deadlock), exhausted resources, a server that is stopping. */
+const unavailableStates = /^(08|40|53|57P)/;
+const networkCodes = /^(ECONN(REFUSED|RESET|ABORTED)|EPIPE|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|ENOTFOUND|EAI_AGAIN)$/;
 
 /** What the driver, its pool and the embedded database say when there is no connection (any more). */
 const connectionLost =
@@ -45,7 +34,7 @@ export function translateDatabaseError(error: unknown): unknown {
   if (code === '57014') return new AppError('request_timeout', { detail: 'A database statement took too long.' });
   if (code === '23505')
     return new AppError('state_conflict', { detail: 'Something with this name or id already exists.' });
-  if (unavailableCodes.has(code) || connectionLost.test(message)) {
+  if (unavailableStates.test(code) || networkCodes.test(code) || connectionLost.test(message)) {
     return new AppError('dependency_unavailable', {
       detail: 'The database is not available.',
       retryAfterMs: 1000,
@@ -72,7 +61,7 @@ function databaseErrorIn(error: unknown): DatabaseErrorFields | undefined {
     if (current instanceof AppError) return undefined;
     const fields = current as DatabaseErrorFields;
     const isDatabaseError =
-      typeof fields.code === 'string' && (/^[0-9A-Z]{5}$/.test(fields.code) || unavailableCodes.has(fields.code));
+      typeof fields.code === 'string' && (/^[0-9A-Z]{5}$/.test(fields.code) || networkCodes.test(fields.code));
     if (isDatabaseError || connectionLost.test(current.message)) return fields;
   }
   return undefined;

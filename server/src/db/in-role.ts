@@ -2,21 +2,22 @@
 
 import type pg from 'pg';
 
+/** A connection of the server's login. */
+export type Connection = Pick<pg.ClientBase, 'query'>;
+
 /**
  * Runs `fn` in a transaction of a role and rolls it back. The server's login has no rights of its own, so even reading
  * which migrations are applied needs a role.
  */
 export async function inRole<T>(
-  pool: pg.Pool,
+  connection: Connection,
   role: 'genai_app' | 'genai_system',
-  fn: (client: pg.PoolClient) => Promise<T>,
+  fn: () => Promise<T>,
 ): Promise<T> {
-  const client = await pool.connect();
   try {
-    await client.query(`begin; set local role ${role}`);
-    return await fn(client);
+    await connection.query(`begin; set local role ${role}`);
+    return await fn();
   } finally {
-    await client.query('rollback');
-    client.release();
+    await connection.query('rollback');
   }
 }

@@ -8,7 +8,8 @@ import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import pg from 'pg';
 import { getConstructionPlans } from 'pg-boss';
-import { inRole } from './in-role.ts';
+import { SetupError } from '../errors.ts';
+import { type Connection, inRole } from './in-role.ts';
 
 /** The login that the server uses at run time. */
 export interface ServerLogin {
@@ -49,7 +50,9 @@ export async function migrate(owner: pg.Client, options: MigrateOptions): Promis
       const checksum = applied.get(migration.name);
       if (checksum === migration.checksum) continue;
       if (checksum !== undefined) {
-        throw new Error(`Migration ${migration.name} was changed after it was applied. Restore it and add a new file.`);
+        throw new SetupError(
+          `Migration ${migration.name} was changed after it was applied. Restore it and add a new file.`,
+        );
       }
       await apply(owner, migration);
       options.onMigration(migration.name);
@@ -61,22 +64,22 @@ export async function migrate(owner: pg.Client, options: MigrateOptions): Promis
 }
 
 /** Throws unless every migration of this version is applied, and none of a later one. */
-export async function assertMigrated(pool: pg.Pool): Promise<void> {
+export async function assertMigrated(connection: Connection): Promise<void> {
   const fix = 'Run `genai migrate` with DATABASE_OWNER_URL set to a login that may create roles.';
-  const { rows } = await inRole(pool, 'genai_system', (client) =>
-    client.query<{ name: string }>('select name from genai.schema_migrations'),
+  const { rows } = await inRole(connection, 'genai_system', () =>
+    connection.query<{ name: string }>('select name from genai.schema_migrations'),
   ).catch((error: { code?: string }) => {
     if (statesBeforeSetUp.has(error.code ?? ''))
-      throw new Error(`The database is not set up. ${fix}`, { cause: error });
+      throw new SetupError(`The database is not set up. ${fix}`, { cause: error });
     throw error;
   });
   const applied = new Set(rows.map(({ name }) => name));
   const known = migrationFiles().map(({ name }) => name);
   const pending = known.filter((name) => !applied.has(name));
-  if (pending.length > 0) throw new Error(`Migrations are pending: ${pending.join(', ')}. ${fix}`);
+  if (pending.length > 0) throw new SetupError(`Migrations are pending: ${pending.join(', ')}. ${fix}`);
   const unknown = [...applied].filter((name) => !known.includes(name));
   if (unknown.length > 0) {
-    throw new Error(
+    throw new SetupError(
       `The database was migrated by a later version (${unknown.join(', ')}). Start that version or newer.`,
     );
   }

@@ -4,6 +4,7 @@
 
 import pg from 'pg';
 import type { Config } from '../config/index.ts';
+import { SetupError } from '../errors.ts';
 import { lintCatalog } from './catalog-linter.ts';
 import { createDatabase, type Database } from './database.ts';
 import { type EmbeddedDatabase, openEmbeddedDatabase } from './embedded.ts';
@@ -69,8 +70,7 @@ export async function openOverEmbedded(
     onConnect: async (client) => void (await client.query(`rollback; set session authorization ${embeddedLogin}`)),
   });
   pool.on('error', hooks.onIdleError);
-  await assertMigrated(pool);
-  await lintCatalog(pool);
+  await assertSound(pool);
   const database = createDatabase({ pool, ...timeouts(config), onSystemTransaction: hooks.onSystemTransaction });
   const close = async () => {
     await database.close();
@@ -91,8 +91,7 @@ async function openPostgres(url: string, config: Config, hooks: OpenDatabaseHook
   });
   pool.on('error', hooks.onIdleError);
   try {
-    await assertMigrated(pool);
-    await lintCatalog(pool);
+    await assertSound(pool);
     const isAlone = config.redis.url === undefined;
     const unclaim = isAlone ? await claimDatabase(url, connectTimeoutMs, hooks.onIdleError) : async () => {};
     const database = createDatabase({ pool, ...timeouts(config), onSystemTransaction: hooks.onSystemTransaction });
@@ -114,11 +113,11 @@ async function openPostgres(url: string, config: Config, hooks: OpenDatabaseHook
 export async function migrateAsOwner(config: Config, onMigration: (name: string) => void): Promise<void> {
   const { url, ownerUrl, connectTimeoutMs } = config.database;
   if (url === undefined || ownerUrl === undefined) {
-    throw new Error('Migrating PostgreSQL needs DATABASE_URL and DATABASE_OWNER_URL.');
+    throw new SetupError('Migrating PostgreSQL needs DATABASE_URL and DATABASE_OWNER_URL.');
   }
   const { username, password } = new URL(url);
   if (username === '')
-    throw new Error('DATABASE_URL must name the login of the server: postgres://LOGIN:PASSWORD@HOST/DATABASE.');
+    throw new SetupError('DATABASE_URL must name the login of the server: postgres://LOGIN:PASSWORD@HOST/DATABASE.');
   const owner = new pg.Client({ connectionString: ownerUrl, connectionTimeoutMillis: connectTimeoutMs });
   await owner.connect();
   try {
@@ -126,6 +125,17 @@ export async function migrateAsOwner(config: Config, onMigration: (name: string)
     await migrate(owner, { login, onMigration });
   } finally {
     await owner.end();
+  }
+}
+
+/** Refuses a database that is not migrated, or that does not keep tenants apart from this login. */
+async function assertSound(pool: pg.Pool): Promise<void> {
+  const client = await pool.connect();
+  try {
+    await assertMigrated(client);
+    await lintCatalog(client);
+  } finally {
+    client.release();
   }
 }
 

@@ -22,6 +22,8 @@ export interface TestDatabase {
   readonly database: Database;
   /** Runs SQL as a superuser, to arrange or observe what the product itself cannot. Not while a transaction is open. */
   readonly superuser: (sql: string, values?: unknown[]) => Promise<Record<string, unknown>[]>;
+  /** Gives a superuser's connection for several statements; what `fn` leaves open is rolled back. */
+  readonly asSuperuser: <T>(fn: (client: pg.Client) => Promise<T>) => Promise<T>;
   readonly close: () => Promise<void>;
 }
 
@@ -66,20 +68,22 @@ async function openTestPglite(): Promise<TestDatabase> {
   const embedded = await openEmbeddedDatabase(dataDir);
   const { config } = loadConfig({ environment: { GENAI_DATA_DIR: dataDir }, directory: dataDir });
   const { database } = await openOverEmbedded(embedded, config, hooks);
+  const asSuperuser = async <T>(fn: (client: pg.Client) => Promise<T>): Promise<T> => {
+    // There is one session, so privileges are taken for the statements and given back.
+    const client = new pg.Client({ user: 'postgres', database: 'postgres', stream: embedded.connect });
+    await client.connect();
+    await client.query('set session authorization postgres');
+    try {
+      return await fn(client);
+    } finally {
+      await client.query('rollback; set session authorization genai_server');
+      await client.end();
+    }
+  };
   return {
     database,
-    async superuser(sql, values) {
-      // There is one session, so privileges are taken for the statement and given back.
-      const client = new pg.Client({ user: 'postgres', database: 'postgres', stream: embedded.connect });
-      await client.connect();
-      await client.query('set session authorization postgres');
-      try {
-        return (await client.query<Record<string, unknown>>(sql, values)).rows;
-      } finally {
-        await client.query('set session authorization genai_server');
-        await client.end();
-      }
-    },
+    asSuperuser,
+    superuser: (sql, values) => asSuperuser((client) => rowsOf(client, sql, values)),
     async close() {
       await database.close();
       rmSync(dataDir, { recursive: true, force: true });
@@ -97,15 +101,26 @@ async function openTestPostgres(): Promise<TestDatabase> {
     directory: tmpdir(),
   });
   const { database } = await openDatabase(config, hooks);
-  const superuser = new pg.Client(withDatabase(serverUrl, name));
-  await superuser.connect();
+  const client = new pg.Client(withDatabase(serverUrl, name));
+  await client.connect();
   return {
     database,
-    superuser: async (sql, values) => (await superuser.query<Record<string, unknown>>(sql, values)).rows,
+    async asSuperuser(fn) {
+      try {
+        return await fn(client);
+      } finally {
+        await client.query('rollback; reset session authorization');
+      }
+    },
+    superuser: (sql, values) => rowsOf(client, sql, values),
     async close() {
-      await superuser.end();
+      await client.end();
       await database.close();
       await onServer(serverUrl, (client) => client.query(`drop database if exists ${name} with (force)`));
     },
   };
+}
+
+async function rowsOf(client: pg.Client, sql: string, values?: unknown[]): Promise<Record<string, unknown>[]> {
+  return (await client.query<Record<string, unknown>>(sql, values)).rows;
 }
