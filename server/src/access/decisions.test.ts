@@ -22,10 +22,22 @@ describe('can', () => {
   it('gives each role exactly what is written down here, so that a change of the table is seen in review', () => {
     const held = (role: (typeof userRoles)[number]) => permissionNames.filter((name) => roleHolds(role, name));
     const viewer = [
-      'query:ask', 'models:read', 'documents:read', 'collections:read', 'keys:read', 'usage:read', 'sessions:write',
+      'query:ask',
+      'models:read',
+      'documents:read',
+      'collections:read',
+      'keys:read',
+      'usage:read',
+      'sessions:write',
     ];
     const analyst = [
-      ...viewer, 'chat:create', 'documents:write', 'documents:relabel', 'documents:delete', 'collections:write', 'keys:write',
+      ...viewer,
+      'chat:create',
+      'documents:write',
+      'documents:relabel',
+      'documents:delete',
+      'collections:write',
+      'keys:write',
     ];
     expect(held('viewer').toSorted()).toEqual(viewer.toSorted());
     expect(held('analyst').toSorted()).toEqual(analyst.toSorted());
@@ -41,10 +53,13 @@ describe('can', () => {
     );
   });
 
-  it.each(['documents:admin', '', '*', '__proto__', 'constructor', 'toString'])('denies the unknown permission "%s" to everyone', (name) => {
-    const everything = principal({ role: 'admin', scopes: [name] });
-    expect(can(everything, name as never).allowed).toBe(false);
-  });
+  it.each(['documents:admin', '', '*', '__proto__', 'constructor', 'toString'])(
+    'denies the unknown permission "%s" to everyone',
+    (name) => {
+      const everything = principal({ role: 'admin', scopes: [name] });
+      expect(can(everything, name as never).allowed).toBe(false);
+    },
+  );
 
   it('denies a role that the table does not know', () => {
     for (const name of permissionNames) expect(can(principal({ role: 'root' as never }), name).allowed).toBe(false);

@@ -4,7 +4,13 @@
  * Decisions are pure functions of the principal; nothing here loads or stores. What is not explicitly allowed is denied.
  */
 
-import { type Classification, isWithinClearance, type Principal, type RequestContext, type UserRole } from '../context.ts';
+import {
+  type Classification,
+  isWithinClearance,
+  type Principal,
+  type RequestContext,
+  type UserRole,
+} from '../context.ts';
 import { AppError } from '../errors.ts';
 import { isPermission, type Permission, permissionNames, roleHolds } from './permissions.ts';
 
@@ -56,7 +62,9 @@ export function assertCanGrant(ctx: Pick<RequestContext, 'principal'>, { role, c
   if (role !== undefined) {
     const missing = permissionNames.find((name) => roleHolds(role, name) && !can(ctx.principal, name).allowed);
     if (missing !== undefined) {
-      throw new AppError('permission_denied', { detail: `Giving the role ${role} needs ${missing}, which you do not hold.` });
+      throw new AppError('permission_denied', {
+        detail: `Giving the role ${role} needs ${missing}, which you do not hold.`,
+      });
     }
   }
   if (clearance !== undefined) assertClearance(ctx, clearance);

@@ -6,7 +6,10 @@ import { assertCan, assertCanGrant, type GrantedRights, type Permission } from '
 import { type AuditActor, type AuditEvent, actorOf } from '../audit/index.ts';
 import type { RequestContext, TenantScope } from '../context.ts';
 
-/** An operator, or the platform's own set-up, at work in one tenant. Whoever makes one has authenticated the operator. */
+/**
+ * An operator, or the platform's own set-up, at work in one tenant. Whoever makes one has authenticated the operator and
+ * looked up the tenant.
+ */
 export interface OperatorScope extends TenantScope {
   readonly actor: AuditActor;
   readonly requestId?: string;

@@ -15,7 +15,8 @@ export function checkedScopes(scopes: readonly string[] | undefined): readonly P
   if (scopes.length === 0) throw invalidField('/scopes', 'Name at least one scope, or leave scopes out.');
   const known = scopes.filter(isPermission);
   const unknownAt = scopes.findIndex((scope) => !isPermission(scope));
-  if (unknownAt !== -1) throw invalidField(`/scopes/${unknownAt}`, 'This is no permission; see the list of permissions.');
+  if (unknownAt !== -1)
+    throw invalidField(`/scopes/${unknownAt}`, 'This is no permission; see the list of permissions.');
   return [...new Set(known)];
 }
 
@@ -31,7 +32,8 @@ export function assertScopes(scopes: readonly string[] | undefined, acting: Acti
     if (!isPermission(scope)) throw invalidField(`/scopes/${index}`, 'This is no permission any more.');
     const decision = 'principal' in acting ? can(acting.principal, scope) : undefined;
     if (decision?.allowed === false) throw new AppError('permission_denied', { detail: decision.reason });
-    if (!roleHolds(role, scope)) throw invalidField(`/scopes/${index}`, `The role of the user, ${role}, does not hold ${scope}.`);
+    if (!roleHolds(role, scope))
+      throw invalidField(`/scopes/${index}`, `The role of the user, ${role}, does not hold ${scope}.`);
   }
 }
 

@@ -31,7 +31,14 @@ describe.each(testDatabases)('API keys on $name', ({ open }) => {
 
   it('shows a key once and stores nothing that lets anyone in', async () => {
     const { analyst } = await furnish();
-    const smuggled = { name: 'ci', id: newId('apiKey'), tenantId: newId('tenant'), secretHash: 'x', revokedAt: null, createdBy: 'me' };
+    const smuggled = {
+      name: 'ci',
+      id: newId('apiKey'),
+      tenantId: newId('tenant'),
+      secretHash: 'x',
+      revokedAt: null,
+      createdBy: 'me',
+    };
     const { key, ...view } = await platform.identity.createApiKey(analyst.ctx, smuggled);
     expect(view).toEqual({
       id: expect.stringMatching(/^key_/),
@@ -59,14 +66,19 @@ describe.each(testDatabases)('API keys on $name', ({ open }) => {
     const byFirst = await contextBy(first.key);
     const inherited = await platform.identity.createApiKey(byFirst, { name: 'inherits' });
     expect(inherited.scopes).toEqual(scopes);
-    const narrower = await platform.identity.createApiKey(byFirst, { name: 'narrower', scopes: ['query:ask', 'query:ask'] });
+    const narrower = await platform.identity.createApiKey(byFirst, {
+      name: 'narrower',
+      scopes: ['query:ask', 'query:ask'],
+    });
     expect(narrower.scopes).toEqual(['query:ask']);
     for (const permission of permissionNames) {
       const attempt = platform.identity.createApiKey(byFirst, { name: 'wider', scopes: [permission] });
       if (scopes.includes(permission)) await attempt;
       else await expect(attempt).rejects.toSatisfy(codeIs('permission_denied'));
     }
-    await expect(platform.identity.createApiKey(await contextBy(narrower.key), { name: 'x' })).rejects.toSatisfy(codeIs('permission_denied'));
+    await expect(platform.identity.createApiKey(await contextBy(narrower.key), { name: 'x' })).rejects.toSatisfy(
+      codeIs('permission_denied'),
+    );
   });
 
   it('gives each role no scope that the role does not hold', async () => {
@@ -76,34 +88,51 @@ describe.each(testDatabases)('API keys on $name', ({ open }) => {
       if (roleHolds('analyst', permission)) await own;
       else await expect(own).rejects.toSatisfy(codeIs('permission_denied'));
       for (const maker of [admin.ctx, setUp]) {
-        const forViewer = platform.identity.createApiKey(maker, { name: permission, userId: viewer.user.id, scopes: [permission] });
+        const forViewer = platform.identity.createApiKey(maker, {
+          name: permission,
+          userId: viewer.user.id,
+          scopes: [permission],
+        });
         if (roleHolds('viewer', permission)) await forViewer;
         else await expect(forViewer).rejects.toSatisfy(codeIs('request_invalid'));
       }
     }
-    await expect(platform.identity.createApiKey(viewer.ctx, { name: 'x' })).rejects.toSatisfy(codeIs('permission_denied'));
+    await expect(platform.identity.createApiKey(viewer.ctx, { name: 'x' })).rejects.toSatisfy(
+      codeIs('permission_denied'),
+    );
   });
 
   it('lets a key lose what its user loses, and never win what its scopes leave out', async () => {
     const { admin, analyst } = await furnish();
-    const { key } = await platform.identity.createApiKey(analyst.ctx, { name: 'k', scopes: ['documents:write', 'query:ask'] });
+    const { key } = await platform.identity.createApiKey(analyst.ctx, {
+      name: 'k',
+      scopes: ['documents:write', 'query:ask'],
+    });
     await platform.identity.updateUser(admin.ctx, analyst.user.id, { role: 'viewer' });
     const demoted = (await platform.identity.authenticate(key)).principal;
     expect([can(demoted, 'documents:write').allowed, can(demoted, 'query:ask').allowed]).toEqual([false, true]);
     await platform.identity.updateUser(admin.ctx, analyst.user.id, { role: 'admin' });
     const promoted = (await platform.identity.authenticate(key)).principal;
-    expect(permissionNames.filter((name) => can(promoted, name).allowed).toSorted()).toEqual(['documents:write', 'query:ask']);
+    expect(permissionNames.filter((name) => can(promoted, name).allowed).toSorted()).toEqual([
+      'documents:write',
+      'query:ask',
+    ]);
   });
 
   it('needs keys:manage for the keys of others, to make, see and revoke them', async () => {
-    const { admin, analyst, viewer } = await furnish();
+    const { admin, analyst, viewer, setUp } = await furnish();
     const theirs = await platform.identity.createApiKey(admin.ctx, { name: 'viewer’s', userId: viewer.user.id });
     expect(theirs).toMatchObject({ userId: viewer.user.id, createdBy: admin.user.id });
-    await expect(platform.identity.createApiKey(analyst.ctx, { name: 'x', userId: viewer.user.id })).rejects.toSatisfy(codeIs('permission_denied'));
+    await expect(platform.identity.createApiKey(analyst.ctx, { name: 'x', userId: viewer.user.id })).rejects.toSatisfy(
+      codeIs('permission_denied'),
+    );
     expect((await platform.identity.listApiKeys(viewer.ctx, page)).data).toHaveLength(1);
     expect((await platform.identity.listApiKeys(analyst.ctx, page)).data).toHaveLength(0);
-    expect((await platform.identity.listApiKeys(admin.ctx, page)).data).toHaveLength(1);
-    await expect(platform.identity.revokeApiKey(analyst.ctx, theirs.id)).rejects.toSatisfy(codeIs('resource_not_found'));
+    for (const acting of [admin.ctx, setUp])
+      expect((await platform.identity.listApiKeys(acting, page)).data).toHaveLength(1);
+    await expect(platform.identity.revokeApiKey(analyst.ctx, theirs.id)).rejects.toSatisfy(
+      codeIs('resource_not_found'),
+    );
     await platform.identity.authenticate(theirs.key);
     await platform.identity.revokeApiKey(admin.ctx, theirs.id);
     await expect(platform.identity.authenticate(theirs.key)).rejects.toSatisfy(codeIs('authentication_required'));
@@ -112,7 +141,9 @@ describe.each(testDatabases)('API keys on $name', ({ open }) => {
   it('answers the same for an absent key, one of another tenant, a revoked one and nonsense', async () => {
     const { admin } = await furnish();
     const foreign = await furnish();
-    const [own, theirs] = await Promise.all([admin, foreign.admin].map(({ ctx }) => platform.identity.createApiKey(ctx, { name: 'k' })));
+    const [own, theirs] = await Promise.all(
+      [admin, foreign.admin].map(({ ctx }) => platform.identity.createApiKey(ctx, { name: 'k' })),
+    );
     await platform.identity.revokeApiKey(admin.ctx, own?.id ?? '');
     for (const id of [own?.id ?? '', theirs?.id ?? '', newId('apiKey'), "' or 1=1", '\u0000', 'x'.repeat(10_000)]) {
       const error = await platform.identity.revokeApiKey(admin.ctx, id).catch((caught: unknown) => caught);
@@ -135,7 +166,9 @@ describe.each(testDatabases)('API keys on $name', ({ open }) => {
     ['/expires_in_days', { expiresInDays: 3651 }],
   ])('names the field %s when it is wrong', async (pointer, wrong) => {
     const { admin } = await furnish();
-    const error = await platform.identity.createApiKey(admin.ctx, { name: 'k', ...wrong }).catch((caught: unknown) => caught);
+    const error = await platform.identity
+      .createApiKey(admin.ctx, { name: 'k', ...wrong })
+      .catch((caught: unknown) => caught);
     expect(isAppError(error, 'request_invalid') && error.errors?.[0]?.pointer).toBe(pointer);
     expect((await platform.identity.listApiKeys(admin.ctx, page)).data).toHaveLength(0);
   });
@@ -143,7 +176,9 @@ describe.each(testDatabases)('API keys on $name', ({ open }) => {
   it('makes no key for a suspended user, and asks an operator whose it is', async () => {
     const { admin, viewer, setUp } = await furnish();
     await platform.identity.updateUser(admin.ctx, viewer.user.id, { status: 'suspended' });
-    await expect(platform.identity.createApiKey(setUp, { name: 'k', userId: viewer.user.id })).rejects.toSatisfy(codeIs('state_conflict'));
+    await expect(platform.identity.createApiKey(setUp, { name: 'k', userId: viewer.user.id })).rejects.toSatisfy(
+      codeIs('state_conflict'),
+    );
     await expect(platform.identity.createApiKey(setUp, { name: 'k' })).rejects.toSatisfy(codeIs('request_invalid'));
   });
 
@@ -157,6 +192,10 @@ describe.each(testDatabases)('API keys on $name', ({ open }) => {
     const attempts = Array.from({ length: 6 }, () => platform.identity.createApiKey(analyst.ctx, { name: 'k' }));
     const results = await Promise.allSettled(attempts);
     expect(results.filter(({ status }) => status === 'fulfilled')).toHaveLength(3);
-    expect(results.filter((result) => result.status === 'rejected').every(({ reason }) => isAppError(reason, 'state_conflict'))).toBe(true);
+    expect(
+      results
+        .filter((result) => result.status === 'rejected')
+        .every(({ reason }) => isAppError(reason, 'state_conflict')),
+    ).toBe(true);
   });
 });

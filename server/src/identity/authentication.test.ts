@@ -4,17 +4,43 @@ import pg from 'pg';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { type TestDatabase, testDatabases } from '../../test/support/database.ts';
 import { contextOf, identityOn, type TestIdentity, testPassword } from '../../test/support/identity.ts';
-import { AppError, isAppError } from '../errors.ts';
 import { newId } from '../db/index.ts';
+import { AppError, isAppError } from '../errors.ts';
 
 /** Credentials that attack whoever parses, stores or compares them. */
 const hostile = [
-  '', ' ', '\u0000', '\uFEFF', '\uD800', 'null', 'undefined', '[object Object]', '{}', '%00', '../../etc/passwd',
-  "' or '1'='1", "'; drop table genai.users; --", '$1', '${7*7}', '\\u0000', 'Bearer Bearer x', '🔑'.repeat(20), 'ſk-gen-x',
-  `sk-gen-${'0'.repeat(32)}-' or 1=1 --`, `sk-gen-${'0'.repeat(32)}-${'A'.repeat(43)}`, `sk-gen-${'0'.repeat(32)}-${'A'.repeat(10_000)}`,
-  `sk-gen-${'0'.repeat(31)}\u0000-${'A'.repeat(43)}`, `op-gen-${'0'.repeat(32)}-${'A'.repeat(43)}`, `op-gen-${'f'.repeat(32)}-' --`,
-  `rt-gen-${'0'.repeat(32)}-${'0'.repeat(32)}-${'A'.repeat(43)}-${'A'.repeat(43)}`, 'A'.repeat(10_000), 'é'.repeat(10_000),
-  `${'A'.repeat(4000)}.${'B'.repeat(4000)}.${'C'.repeat(2000)}`, '..', 'a.b.c', 'eyJhbGciOiJub25lIn0.e30.',
+  '',
+  ' ',
+  '\u0000',
+  '\uFEFF',
+  '\uD800',
+  'null',
+  'undefined',
+  '[object Object]',
+  '{}',
+  '%00',
+  '../../etc/passwd',
+  "' or '1'='1",
+  "'; drop table genai.users; --",
+  '$1',
+  '#{7*7}',
+  '\\u0000',
+  'Bearer Bearer x',
+  '🔑'.repeat(20),
+  'ſk-gen-x',
+  `sk-gen-${'0'.repeat(32)}-' or 1=1 --`,
+  `sk-gen-${'0'.repeat(32)}-${'A'.repeat(43)}`,
+  `sk-gen-${'0'.repeat(32)}-${'A'.repeat(10_000)}`,
+  `sk-gen-${'0'.repeat(31)}\u0000-${'A'.repeat(43)}`,
+  `op-gen-${'0'.repeat(32)}-${'A'.repeat(43)}`,
+  `op-gen-${'f'.repeat(32)}-' --`,
+  `rt-gen-${'0'.repeat(32)}-${'0'.repeat(32)}-${'A'.repeat(43)}-${'A'.repeat(43)}`,
+  'A'.repeat(10_000),
+  'é'.repeat(10_000),
+  `${'A'.repeat(4000)}.${'B'.repeat(4000)}.${'C'.repeat(2000)}`,
+  '..',
+  'a.b.c',
+  'eyJhbGciOiJub25lIn0.e30.',
 ];
 
 describe.each(testDatabases)('credentials on $name', ({ open }) => {
@@ -33,7 +59,11 @@ describe.each(testDatabases)('credentials on $name', ({ open }) => {
   /** A tenant with an admin who has a session and an API key. */
   async function furnish() {
     const tenant = await platform.addTenant('professional');
-    const person = await platform.addUser(tenant, { email: 'ada@example.com', role: 'admin', clearance: 'confidential' });
+    const person = await platform.addUser(tenant, {
+      email: 'ada@example.com',
+      role: 'admin',
+      clearance: 'confidential',
+    });
     const { id, key } = await platform.identity.createApiKey(person.ctx, { name: 'for tests' });
     return { tenant, ...person, keyId: id, key };
   }
@@ -41,7 +71,10 @@ describe.each(testDatabases)('credentials on $name', ({ open }) => {
 
   /** What a client could see of a refusal; equal for every reason. */
   async function refusal(attempt: Promise<unknown>) {
-    const error = await attempt.then(() => 'accepted', (caught: unknown) => caught);
+    const error = await attempt.then(
+      () => 'accepted',
+      (caught: unknown) => caught,
+    );
     if (!(error instanceof AppError)) throw new Error(`Expected a refusal, got ${String(error)}`);
     const { code, message, detail, errors, retryAfterMs } = error;
     return { code, message, detail, errors, retryAfterMs };
@@ -78,32 +111,41 @@ describe.each(testDatabases)('credentials on $name', ({ open }) => {
   });
 
   const endings: Record<string, (person: Furnished) => Promise<unknown>> = {
-    'the user is suspended': ({ tenant, user }) => platform.identity.updateUser(platform.setUp(tenant.id), user.id, { status: 'suspended' }),
-    'the user is deleted': ({ tenant, user }) => platform.identity.updateUser(platform.setUp(tenant.id), user.id, { status: 'deleted' }),
+    'the user is suspended': ({ tenant, user }) =>
+      platform.identity.updateUser(platform.setUp(tenant.id), user.id, { status: 'suspended' }),
+    'the user is deleted': ({ tenant, user }) =>
+      platform.identity.updateUser(platform.setUp(tenant.id), user.id, { status: 'deleted' }),
     'the tenant is suspended': ({ tenant }) => platform.tenants.update(tenant.id, { status: 'suspended' }, platform),
     'the tenant is deleted': ({ tenant }) => platform.tenants.update(tenant.id, { status: 'deleted' }, platform),
   };
-  it.each(Object.entries(endings))('stops every kind of credential at once when %s, and nobody else’s', async (_name, end) => {
-    const person = await furnish();
-    const colleague = await platform.addUser(person.tenant, { email: 'other@example.com', role: 'admin' });
-    const bystander = await furnish();
-    await end(person);
-    expect(await refusal(platform.identity.authenticate(person.tokens.accessToken))).toEqual(refused);
-    expect(await refusal(platform.identity.authenticate(person.key))).toEqual(refused);
-    expect(await refusal(platform.identity.refresh(person.tokens.refreshToken))).toEqual(refused);
-    const login = { tenant: person.tenant.slug, email: 'ada@example.com', password: testPassword };
-    expect(await refusal(platform.identity.login(login))).toMatchObject({ code: 'login_failed', detail: undefined });
-    expect(await refusal(platform.identity.login({ ...login, password: 'wrong' }))).toMatchObject({ code: 'login_failed', detail: undefined });
-    await platform.identity.authenticate(bystander.tokens.accessToken);
-    await platform.identity.authenticate(bystander.key);
-    const { status } = (await platform.tenants.find(person.tenant.id)) ?? {};
-    if (status === 'active') await platform.identity.authenticate(colleague.tokens.accessToken);
-  });
+  it.each(Object.entries(endings))(
+    'stops every kind of credential at once when %s, and nobody else’s',
+    async (_name, end) => {
+      const person = await furnish();
+      const colleague = await platform.addUser(person.tenant, { email: 'other@example.com', role: 'admin' });
+      const bystander = await furnish();
+      await end(person);
+      expect(await refusal(platform.identity.authenticate(person.tokens.accessToken))).toEqual(refused);
+      expect(await refusal(platform.identity.authenticate(person.key))).toEqual(refused);
+      expect(await refusal(platform.identity.refresh(person.tokens.refreshToken))).toEqual(refused);
+      const login = { tenant: person.tenant.slug, email: 'ada@example.com', password: testPassword };
+      expect(await refusal(platform.identity.login(login))).toMatchObject({ code: 'login_failed', detail: undefined });
+      expect(await refusal(platform.identity.login({ ...login, password: 'wrong' }))).toMatchObject({
+        code: 'login_failed',
+        detail: undefined,
+      });
+      await platform.identity.authenticate(bystander.tokens.accessToken);
+      await platform.identity.authenticate(bystander.key);
+      const { status } = (await platform.tenants.find(person.tenant.id)) ?? {};
+      if (status === 'active') await platform.identity.authenticate(colleague.tokens.accessToken);
+    },
+  );
 
   it('lets the keys of a reinstated user work again, but not the sessions of before', async () => {
     const { tenant, user, key, tokens } = await furnish();
     await platform.addUser(tenant, { email: 'other@example.com', role: 'admin' });
-    for (const status of ['suspended', 'active'] as const) await platform.identity.updateUser(platform.setUp(tenant.id), user.id, { status });
+    for (const status of ['suspended', 'active'] as const)
+      await platform.identity.updateUser(platform.setUp(tenant.id), user.id, { status });
     await platform.identity.authenticate(key);
     expect(await refusal(platform.identity.authenticate(tokens.accessToken))).toEqual(refused);
     expect(await refusal(platform.identity.refresh(tokens.refreshToken))).toEqual(refused);
@@ -120,7 +162,8 @@ describe.each(testDatabases)('credentials on $name', ({ open }) => {
       'token as operator': () => platform.identity.authenticateOperator(tokens.accessToken),
       'refresh token as access token': () => platform.identity.authenticate(tokens.refreshToken),
       'access token as refresh token': () => platform.identity.refresh(tokens.accessToken),
-      'invented refresh token': () => platform.identity.refresh(`${tokens.refreshToken.slice(0, -43)}${'A'.repeat(43)}`),
+      'invented refresh token': () =>
+        platform.identity.refresh(`${tokens.refreshToken.slice(0, -43)}${'A'.repeat(43)}`),
     };
     for (const [reason, attempt] of Object.entries(attempts)) expect(await refusal(attempt()), reason).toEqual(refused);
     await platform.identity.authenticate(tokens.accessToken);
@@ -136,7 +179,9 @@ describe.each(testDatabases)('credentials on $name', ({ open }) => {
     const begin = platform.clock.nowMs;
     const { ctx, tokens } = await furnish();
     const brief = await platform.identity.createApiKey(ctx, { name: 'brief', expiresInDays: 1 });
-    const at = (ms: number) => void (platform.clock.nowMs = begin + ms);
+    const at = (ms: number) => {
+      platform.clock.nowMs = begin + ms;
+    };
     at(900_000 - 1);
     await platform.identity.authenticate(tokens.accessToken);
     at(900_000);
@@ -159,7 +204,9 @@ describe.each(testDatabases)('credentials on $name', ({ open }) => {
     const claims = JSON.parse(Buffer.from(body, 'base64url').toString()) as Record<string, unknown>;
     const forge = (change: object) => {
       const content = `${header}.${Buffer.from(JSON.stringify({ ...claims, ...change })).toString('base64url')}`;
-      return `${content}.${createHmac('sha256', platform.settings.jwtSecretKey ?? '').update(content).digest('base64url')}`;
+      return `${content}.${createHmac('sha256', platform.settings.jwtSecretKey ?? '')
+        .update(content)
+        .digest('base64url')}`;
     };
     await platform.identity.authenticate(forge({}));
     const changes = [
@@ -193,7 +240,9 @@ describe.each(testDatabases)('credentials on $name', ({ open }) => {
     async function statementsOf(fn: () => Promise<unknown>): Promise<string[]> {
       const query = vi.spyOn(pg.Client.prototype, 'query');
       await fn();
-      const texts = query.mock.calls.map(([first]: unknown[]) => (typeof first === 'string' ? first : (first as { text: string }).text));
+      const texts = query.mock.calls.map(([first]: unknown[]) =>
+        typeof first === 'string' ? first : (first as { text: string }).text,
+      );
       query.mockRestore();
       return [...new Set(texts)];
     }
@@ -203,21 +252,31 @@ describe.each(testDatabases)('credentials on $name', ({ open }) => {
       refresh: (text: string) => platform.identity.refresh(text),
     };
 
-    it.each(Object.keys(carriers) as (keyof typeof carriers)[])('get the same refusal from %s, and never become SQL', async (name) => {
-      const wellFormed = { authenticate: 'sk-gen', authenticateOperator: 'op-gen', refresh: 'rt-gen' }[name];
-      const known = await statementsOf(() => refusal(carriers[name](`${wellFormed}-${'1'.repeat(32)}-${'A'.repeat(43)}`)));
-      const used = await statementsOf(async () => {
-        for (const text of hostile) expect(await refusal(carriers[name](text)), JSON.stringify(text.slice(0, 60))).toEqual(refused);
-      });
-      expect(known).toEqual(expect.arrayContaining(used));
-    });
+    it.each(Object.keys(carriers) as (keyof typeof carriers)[])(
+      'get the same refusal from %s, and never become SQL',
+      async (name) => {
+        const wellFormed = { authenticate: 'sk-gen', authenticateOperator: 'op-gen', refresh: 'rt-gen' }[name];
+        const known = await statementsOf(() =>
+          refusal(carriers[name](`${wellFormed}-${'1'.repeat(32)}-${'A'.repeat(43)}`)),
+        );
+        const used = await statementsOf(async () => {
+          for (const text of hostile)
+            expect(await refusal(carriers[name](text)), JSON.stringify(text.slice(0, 60))).toEqual(refused);
+        });
+        expect(known).toEqual(expect.arrayContaining(used));
+      },
+    );
 
     it('of any make get a refusal', async () => {
       const prefix = fc.constantFrom('', 'sk-gen-', 'op-gen-', 'rt-gen-', `sk-gen-${'0'.repeat(32)}-`);
       const text = fc.tuple(prefix, fc.string({ unit: 'binary' })).map((parts) => parts.join(''));
-      const isRefused = fc.asyncProperty(text, fc.constantFrom(...Object.values(carriers)), async (credential, carry) => {
-        expect(await refusal(carry(credential))).toEqual(refused);
-      });
+      const isRefused = fc.asyncProperty(
+        text,
+        fc.constantFrom(...Object.values(carriers)),
+        async (credential, carry) => {
+          expect(await refusal(carry(credential))).toEqual(refused);
+        },
+      );
       await fc.assert(isRefused, { numRuns: 300 });
     });
 
@@ -232,13 +291,18 @@ describe.each(testDatabases)('credentials on $name', ({ open }) => {
         for (const text of hostile) {
           for (const field of ['tenant', 'email', 'password'] as const) {
             const outcome = await refusal(platform.identity.login({ ...right, [field]: text }));
-            expect(outcome, `${field} ${JSON.stringify(text.slice(0, 60))}`).toMatchObject({ code: 'login_failed', detail: undefined });
+            expect(outcome, `${field} ${JSON.stringify(text.slice(0, 60))}`).toMatchObject({
+              code: 'login_failed',
+              detail: undefined,
+            });
           }
         }
       });
       expect(known).toEqual(expect.arrayContaining(used));
       const odd = await platform.identity.login({ ...right, userAgent: '\u0000\u0001\uD800'.repeat(1000) });
-      expect(await platform.identity.listSessions(contextOf(await platform.identity.authenticate(odd.accessToken)))).not.toHaveLength(0);
+      expect(
+        await platform.identity.listSessions(contextOf(await platform.identity.authenticate(odd.accessToken))),
+      ).not.toHaveLength(0);
     });
   });
 
@@ -246,7 +310,9 @@ describe.each(testDatabases)('credentials on $name', ({ open }) => {
     const broken = await open();
     const elsewhere = identityOn(broken);
     await broken.close();
-    const error = await elsewhere.identity.authenticate(`sk-gen-${'0'.repeat(32)}-${'A'.repeat(43)}`).catch((caught: unknown) => caught);
+    const error = await elsewhere.identity
+      .authenticate(`sk-gen-${'0'.repeat(32)}-${'A'.repeat(43)}`)
+      .catch((caught: unknown) => caught);
     expect(isAppError(error, 'authentication_required')).toBe(false);
     elsewhere.close();
   });

@@ -10,20 +10,22 @@ import type { Config } from '../config/index.ts';
 import type { RequestContext } from '../context.ts';
 import type { Database } from '../db/index.ts';
 import type { Vault } from '../vault/index.ts';
-import { createAccessTokens } from './credentials/access-tokens.ts';
 import type { Acting } from './acting.ts';
-import { type ApiKeyView, type CreatedApiKey, createApiKeys, type NewApiKey } from './api-keys.ts';
+import { type ApiKeyView, createApiKeys } from './api-keys.ts';
+import { createAccessTokens } from './credentials/access-tokens.ts';
+import { createLoginFailures } from './credentials/login-failures.ts';
+import { createOpaqueTokens } from './credentials/opaque-tokens.ts';
+import { createPasswords } from './credentials/passwords.ts';
 import type { Page, PageRequest } from './input.ts';
 import { createKeyAuthentication } from './key-authentication.ts';
 import { createLogin, type LoginRequest } from './login.ts';
-import { createLoginFailures } from './credentials/login-failures.ts';
-import { createOpaqueTokens } from './credentials/opaque-tokens.ts';
+import { type CreatedApiKey, createNewApiKeys, type NewApiKey } from './new-api-key.ts';
 import { type CreatedOperatorKey, createOperators, type Operator } from './operators.ts';
 import { createOwnSessions, type SessionView } from './own-sessions.ts';
-import { createPasswords } from './credentials/passwords.ts';
 import { authenticationRequired } from './refusals.ts';
 import { type Authenticated, createSessions, type TokenPair } from './sessions.ts';
-import { createUsers, type NewUser, type UserChange, type UserView } from './users.ts';
+import type { UserChange, UserView } from './user-changes.ts';
+import { createUsers, type NewUser } from './users.ts';
 
 /** Users, their credentials, and the operators'. What each function throws stands where it is made. */
 export interface Identity {
@@ -46,8 +48,8 @@ export interface Identity {
   /** The caller's own user. */
   readonly me: (ctx: RequestContext) => Promise<UserView>;
   readonly createApiKey: (acting: Acting, input: NewApiKey) => Promise<CreatedApiKey>;
-  readonly listApiKeys: (ctx: RequestContext, page: PageRequest) => Promise<Page<ApiKeyView>>;
-  readonly revokeApiKey: (ctx: RequestContext, id: string) => Promise<void>;
+  readonly listApiKeys: (acting: Acting, page: PageRequest) => Promise<Page<ApiKeyView>>;
+  readonly revokeApiKey: (acting: Acting, id: string) => Promise<void>;
 }
 
 /** What identity needs. */
@@ -66,16 +68,33 @@ const credentialLengthMax = 4096;
 /** Makes identity. Throws when a secret of the settings is missing. */
 export function createIdentity({ database, vault, audit, settings, now = Date.now }: IdentityOptions): Identity {
   const { jwtSecretKey, apiKeyPepper, accessTokenTtlSeconds, refreshTokenTtlDays } = settings;
-  if (jwtSecretKey === undefined || apiKeyPepper === undefined) throw new Error('Identity needs JWT_SECRET_KEY and API_KEY_PEPPER.');
+  if (jwtSecretKey === undefined || apiKeyPepper === undefined)
+    throw new Error('Identity needs JWT_SECRET_KEY and API_KEY_PEPPER.');
   const stores = { database, vault, audit };
   const opaqueTokens = createOpaqueTokens(apiKeyPepper);
-  const accessTokens = createAccessTokens({ secret: jwtSecretKey, issuer: settings.tokenIssuer, ttlSeconds: accessTokenTtlSeconds, now });
-  const passwords = createPasswords({ lengthMin: settings.passwordLengthMin, memoryKib: settings.passwordHashMemoryKib });
-  const sessions = createSessions({ ...stores, opaqueTokens, accessTokens, accessTokenTtlSeconds, refreshTokenTtlDays, now });
+  const accessTokens = createAccessTokens({
+    secret: jwtSecretKey,
+    issuer: settings.tokenIssuer,
+    ttlSeconds: accessTokenTtlSeconds,
+    now,
+  });
+  const passwords = createPasswords({
+    lengthMin: settings.passwordLengthMin,
+    memoryKib: settings.passwordHashMemoryKib,
+  });
+  const sessions = createSessions({
+    ...stores,
+    opaqueTokens,
+    accessTokens,
+    accessTokenTtlSeconds,
+    refreshTokenTtlDays,
+    now,
+  });
   const failures = createLoginFailures(settings.loginFailuresMax, now);
   const ownSessions = createOwnSessions({ ...stores, now });
   const users = createUsers({ ...stores, passwords, now });
-  const apiKeys = createApiKeys({ ...stores, opaqueTokens, ttlDaysDefault: settings.apiKeyTtlDaysDefault, now });
+  const apiKeys = createApiKeys({ ...stores, now });
+  const ttlDaysDefault = settings.apiKeyTtlDaysDefault;
   const authenticateKey = createKeyAuthentication({ database, opaqueTokens, now });
   const operators = createOperators({ ...stores, opaqueTokens });
 
@@ -99,7 +118,7 @@ export function createIdentity({ database, vault, audit, settings, now = Date.no
     listUsers: users.list,
     updateUser: users.update,
     me: users.me,
-    createApiKey: apiKeys.create,
+    createApiKey: createNewApiKeys({ ...stores, opaqueTokens, ttlDaysDefault, now }),
     listApiKeys: apiKeys.list,
     revokeApiKey: apiKeys.revoke,
   };

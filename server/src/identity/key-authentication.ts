@@ -37,7 +37,11 @@ export function createKeyAuthentication({ database, opaqueTokens, now }: KeyAuth
     if (row === undefined) throw authenticationRequired('The API key, its user or its tenant is not active.');
     const { tenantId, tier, userId, role, clearance, id, scopes } = row;
     const credentialOfKey = { kind: 'api_key', id } as const;
-    return { tenantId, tier, principal: { userId, role, clearance, credential: credentialOfKey, scopes: scopes ?? undefined } };
+    return {
+      tenantId,
+      tier,
+      principal: { userId, role, clearance, credential: credentialOfKey, scopes: scopes ?? undefined },
+    };
   };
 
   function isStale(lastUsedAt: Date | null): boolean {

@@ -17,7 +17,10 @@ describe.each(testDatabases)('login on $name', ({ open }) => {
   });
 
   async function codeOf(attempt: Promise<unknown>): Promise<string> {
-    const error = await attempt.then(() => 'accepted', (caught: unknown) => caught);
+    const error = await attempt.then(
+      () => 'accepted',
+      (caught: unknown) => caught,
+    );
     return error instanceof AppError ? error.code : String(error);
   }
   async function auditOf(tenantId: string, action: string) {
@@ -48,7 +51,12 @@ describe.each(testDatabases)('login on $name', ({ open }) => {
     const tenant = await platform.addTenant();
     const other = await platform.addTenant();
     const { email } = await addPerson(tenant);
-    await platform.identity.createUser(platform.setUp(tenant.id), { email: 'keys-only@example.com', name: 'K', role: 'viewer', clearance: 'public' });
+    await platform.identity.createUser(platform.setUp(tenant.id), {
+      email: 'keys-only@example.com',
+      name: 'K',
+      role: 'viewer',
+      clearance: 'public',
+    });
     const right = { tenant: tenant.slug, email, password: testPassword };
     const attempts = [
       { ...right, password: 'wrong' },
@@ -58,10 +66,17 @@ describe.each(testDatabases)('login on $name', ({ open }) => {
       { ...right, email: 'keys-only@example.com' },
       { ...right, email: 'keys-only@example.com', password: '' },
     ];
-    const errors = await Promise.all(attempts.map((attempt) => platform.identity.login(attempt).catch((caught: unknown) => caught)));
+    const errors = await Promise.all(
+      attempts.map((attempt) => platform.identity.login(attempt).catch((caught: unknown) => caught)),
+    );
     for (const error of errors) {
       expect(isAppError(error, 'login_failed')).toBe(true);
-      expect(error).toMatchObject({ message: 'Login failed.', detail: undefined, errors: undefined, retryAfterMs: undefined });
+      expect(error).toMatchObject({
+        message: 'Login failed.',
+        detail: undefined,
+        errors: undefined,
+        retryAfterMs: undefined,
+      });
     }
   });
 
@@ -72,9 +87,17 @@ describe.each(testDatabases)('login on $name', ({ open }) => {
     await codeOf(platform.identity.login({ tenant: tenant.slug, email: 'stranger@example.com', password: 'wrong' }));
     await codeOf(platform.identity.login({ tenant: 'nowhere', email: 'lost@example.com', password: 'wrong' }));
     const [stranger, failed] = await auditOf(tenant.id, 'login.failed');
-    expect(failed).toMatchObject({ event: { outcome: 'failure', resource: { id: user.id }, request_id: 'req_7' }, personal: { email } });
-    expect(stranger).toMatchObject({ event: { actor: { kind: 'system' } }, personal: { email: 'stranger@example.com' } });
-    expect(await auditOf(tenant.id, 'login.succeeded')).toMatchObject([{ event: { actor: { kind: 'user', id: user.id } } }]);
+    expect(failed).toMatchObject({
+      event: { outcome: 'failure', resource: { id: user.id }, request_id: 'req_7' },
+      personal: { email },
+    });
+    expect(stranger).toMatchObject({
+      event: { actor: { kind: 'system' } },
+      personal: { email: 'stranger@example.com' },
+    });
+    expect(await auditOf(tenant.id, 'login.succeeded')).toMatchObject([
+      { event: { actor: { kind: 'user', id: user.id } } },
+    ]);
     const elsewhere = await auditOf(operatorRealm.tenantId, 'login.failed');
     expect(elsewhere.map(({ personal }) => personal['email'])).toContain('lost@example.com');
     const rows = await test.superuser('select body from genai.audit_events');
@@ -87,9 +110,14 @@ describe.each(testDatabases)('login on $name', ({ open }) => {
     const eventsBefore = platform.securityEvents.length;
     for (const address of [email, 'unknown@example.com']) {
       const attempts = [{ tenant: tenant.slug }, { tenant: other.slug }, {}];
-      for (const where of attempts) expect(await codeOf(platform.identity.login({ ...where, email: address, password: 'wrong' }))).toBe('login_failed');
+      for (const where of attempts)
+        expect(await codeOf(platform.identity.login({ ...where, email: address, password: 'wrong' }))).toBe(
+          'login_failed',
+        );
       for (const where of attempts) {
-        const error = await platform.identity.login({ ...where, email: address, password: testPassword }).catch((caught: unknown) => caught);
+        const error = await platform.identity
+          .login({ ...where, email: address, password: testPassword })
+          .catch((caught: unknown) => caught);
         expect(isAppError(error, 'rate_limit_exceeded') && error.retryAfterMs).toBe(15 * 60_000);
       }
     }
@@ -110,16 +138,21 @@ describe.each(testDatabases)('login on $name', ({ open }) => {
   it('opens no session with a password that is changed while it is checked', async () => {
     const tenant = await platform.addTenant();
     const { email, user } = await addPerson(tenant);
-    const login = platform.identity.login({ tenant: tenant.slug, email, password: testPassword }).catch(() => undefined);
+    const login = platform.identity
+      .login({ tenant: tenant.slug, email, password: testPassword })
+      .catch(() => undefined);
     await platform.identity.updateUser(platform.setUp(tenant.id), user.id, { password: 'another long password' });
     const tokens = await login;
     // Whichever came first, no session of the old password is left.
-    if (tokens !== undefined) expect(await codeOf(platform.identity.authenticate(tokens.accessToken))).toBe('authentication_required');
+    if (tokens !== undefined)
+      expect(await codeOf(platform.identity.authenticate(tokens.accessToken))).toBe('authentication_required');
     expect(await test.superuser('select id from genai.sessions where user_id = $1', [user.id])).toEqual([]);
   });
 
   it('stores passwords sealed', async () => {
-    const rows = await test.superuser('select password_hash_sealed as sealed from genai.users where password_hash_sealed is not null');
+    const rows = await test.superuser(
+      'select password_hash_sealed as sealed from genai.users where password_hash_sealed is not null',
+    );
     expect(rows.length).toBeGreaterThan(0);
     for (const { sealed } of rows) expect((sealed as Buffer).toString('latin1')).not.toContain('argon2');
   });

@@ -9,10 +9,10 @@ import { and, eq, ne, type SQL } from 'drizzle-orm';
 import type { AuditEvent, AuditLog } from '../audit/index.ts';
 import type { Database, SystemTx, TenantTx } from '../db/index.ts';
 import type { TenantVault, Vault } from '../vault/index.ts';
-import { normalisedEmail } from './input.ts';
 import type { LoginFailures } from './credentials/login-failures.ts';
-import { operatorRealm } from './operators.ts';
 import type { Passwords } from './credentials/passwords.ts';
+import { normalisedEmail } from './input.ts';
+import { operatorRealm } from './operators.ts';
 import { loginFailed } from './refusals.ts';
 import type { Sessions, TokenPair } from './sessions.ts';
 import { tenants, users } from './tables.ts';
@@ -69,7 +69,13 @@ export function createLogin({ database, vault, audit, passwords, failures, sessi
       return started.tokens();
     }
     if (isLastAttempt) {
-      await audit.recordSecurityEvent({ ...scope, kind: 'login.blocked', severity: 'medium', details: {}, ...idsOf(account, request) });
+      await audit.recordSecurityEvent({
+        ...scope,
+        kind: 'login.blocked',
+        severity: 'medium',
+        details: {},
+        ...idsOf(account, request),
+      });
     }
     throw loginFailed('No active account fits, or the password does not.');
   };
@@ -78,7 +84,12 @@ export function createLogin({ database, vault, audit, passwords, failures, sessi
 /** The account of an address, in the tenant named or in the only one that has it. */
 async function findAccount(tx: SystemTx, email: string, slug: string | undefined): Promise<Account> {
   const isActive = and(eq(users.email, email), eq(users.status, 'active'));
-  const columns = { tenantId: tenants.tenantId, status: tenants.status, userId: users.id, passwordHashSealed: users.passwordHashSealed };
+  const columns = {
+    tenantId: tenants.tenantId,
+    status: tenants.status,
+    userId: users.id,
+    passwordHashSealed: users.passwordHashSealed,
+  };
   const isInTenant = and(eq(users.tenantId, tenants.tenantId), isActive);
   const rows =
     slug === undefined
@@ -113,7 +124,10 @@ async function lockUnchanged(tx: TenantTx, { user }: Account): Promise<{ id: str
 }
 
 function loginEvent(request: LoginRequest, email: string, userId: string | undefined, isSuccess: boolean): AuditEvent {
-  const actor = isSuccess && userId !== undefined ? ({ kind: 'user', id: userId } as const) : ({ kind: 'system', id: 'login' } as const);
+  const actor =
+    isSuccess && userId !== undefined
+      ? ({ kind: 'user', id: userId } as const)
+      : ({ kind: 'system', id: 'login' } as const);
   return {
     action: isSuccess ? 'login.succeeded' : 'login.failed',
     outcome: isSuccess ? 'success' : 'failure',

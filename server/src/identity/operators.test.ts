@@ -26,9 +26,13 @@ describe.each(testDatabases)('operators on $name', ({ open }) => {
     await platform.identity.revokeOperatorKey(id, { kind: 'operator', id });
     await expect(platform.identity.authenticateOperator(key)).rejects.toSatisfy(codeIs('authentication_required'));
     for (const gone of [id, newId('operatorKey'), '\u0000']) {
-      await expect(platform.identity.revokeOperatorKey(gone, platform.actor)).rejects.toSatisfy(codeIs('resource_not_found'));
+      await expect(platform.identity.revokeOperatorKey(gone, platform.actor)).rejects.toSatisfy(
+        codeIs('resource_not_found'),
+      );
     }
-    const rows = await test.superuser('select action from genai.audit_events where tenant_id = $1 order by id', [operatorRealm.tenantId]);
+    const rows = await test.superuser('select action from genai.audit_events where tenant_id = $1 order by id', [
+      operatorRealm.tenantId,
+    ]);
     expect(rows.map(({ action }) => action)).toEqual(['operator_key.created', 'operator_key.revoked']);
   });
 
@@ -39,11 +43,15 @@ describe.each(testDatabases)('operators on $name', ({ open }) => {
 
   it('refuses a second key of the same name', async () => {
     await platform.identity.createOperatorKey('twin', platform.actor);
-    await expect(platform.identity.createOperatorKey(' twin ', platform.actor)).rejects.toSatisfy(codeIs('state_conflict'));
+    await expect(platform.identity.createOperatorKey(' twin ', platform.actor)).rejects.toSatisfy(
+      codeIs('state_conflict'),
+    );
   });
 
   it('does not start without its secrets', () => {
     const settings = { ...identitySettings(), apiKeyPepper: undefined };
-    expect(() => createIdentity({ database: test.database, vault: {} as never, audit: platform.audit, settings })).toThrow('API_KEY_PEPPER');
+    expect(() =>
+      createIdentity({ database: test.database, vault: {} as never, audit: platform.audit, settings }),
+    ).toThrow('API_KEY_PEPPER');
   });
 });

@@ -11,8 +11,8 @@ import type { TenantScope } from '../context.ts';
 import { type Database, isId, newId } from '../db/index.ts';
 import { AppError } from '../errors.ts';
 import type { Vault } from '../vault/index.ts';
-import { checkedName } from './input.ts';
 import { isSameSecret, type OpaqueTokens } from './credentials/opaque-tokens.ts';
+import { checkedName } from './input.ts';
 import { authenticationRequired, notFound } from './refusals.ts';
 import { operatorKeys } from './tables.ts';
 
@@ -50,7 +50,8 @@ export function createOperators({ database, vault, audit, opaqueTokens }: Operat
       );
       // A row that is not there costs the comparison too.
       const isSame = isSameSecret(presented.hash, row?.secretHash ?? new Uint8Array(presented.hash.length));
-      if (row === undefined || !isSame || row.revokedAt !== null) throw authenticationRequired('The operator key is not valid.');
+      if (row === undefined || !isSame || row.revokedAt !== null)
+        throw authenticationRequired('The operator key is not valid.');
       return { id: row.id, name: row.name };
     },
 
@@ -62,9 +63,17 @@ export function createOperators({ database, vault, audit, opaqueTokens }: Operat
       const realmVault = await vault.forTenant(operatorRealm);
       await database.asSystem('identity.operators', async (tx) => {
         const values = { id, name: checked, secretHash: hash };
-        const [row] = await tx.insert(operatorKeys).values(values).onConflictDoNothing().returning({ id: operatorKeys.id });
-        if (row === undefined) throw new AppError('state_conflict', { detail: 'There is an operator key of this name already.' });
-        await audit.append(tx, realmVault, { ...keyEvent('operator_key.created', id, actor), personal: { name: checked } });
+        const [row] = await tx
+          .insert(operatorKeys)
+          .values(values)
+          .onConflictDoNothing()
+          .returning({ id: operatorKeys.id });
+        if (row === undefined)
+          throw new AppError('state_conflict', { detail: 'There is an operator key of this name already.' });
+        await audit.append(tx, realmVault, {
+          ...keyEvent('operator_key.created', id, actor),
+          personal: { name: checked },
+        });
       });
       return { id, name: checked, key };
     },
@@ -75,7 +84,11 @@ export function createOperators({ database, vault, audit, opaqueTokens }: Operat
       const realmVault = await vault.forTenant(operatorRealm);
       await database.asSystem('identity.operators', async (tx) => {
         const isValid = and(eq(operatorKeys.id, id), isNull(operatorKeys.revokedAt));
-        const revoked = await tx.update(operatorKeys).set({ revokedAt: new Date() }).where(isValid).returning({ id: operatorKeys.id });
+        const revoked = await tx
+          .update(operatorKeys)
+          .set({ revokedAt: new Date() })
+          .where(isValid)
+          .returning({ id: operatorKeys.id });
         if (revoked.length === 0) throw notFound();
         await audit.append(tx, realmVault, keyEvent('operator_key.revoked', id, actor));
       });

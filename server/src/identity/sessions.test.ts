@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type TestDatabase, testDatabases } from '../../test/support/database.ts';
 import { contextOf, identityOn, type TestIdentity, testPassword } from '../../test/support/identity.ts';
-import { isAppError } from '../errors.ts';
 import { newId } from '../db/index.ts';
+import { isAppError } from '../errors.ts';
 
 const codeIs = (code: Parameters<typeof isAppError>[1]) => (error: unknown) => isAppError(error, code);
 const isRefused = codeIs('authentication_required');
@@ -46,17 +46,25 @@ describe.each(testDatabases)('sessions on $name', ({ open }) => {
     await expect(platform.identity.authenticate(third.accessToken)).rejects.toSatisfy(isRefused);
     await expect(platform.identity.refresh(third.refreshToken)).rejects.toSatisfy(isRefused);
     expect(platform.securityEvents.slice(eventsBefore)).toEqual(['refresh_token.replayed']);
-    const rows = await test.superuser(`select body::jsonb -> 'details' ->> 'reason' as reason from genai.audit_events
-      where tenant_id = $1 and action = 'session.ended'`, [tenant.id]);
+    const rows = await test.superuser(
+      `select body::jsonb -> 'details' ->> 'reason' as reason from genai.audit_events
+      where tenant_id = $1 and action = 'session.ended'`,
+      [tenant.id],
+    );
     expect(rows).toEqual([{ reason: 'refresh_token_replayed' }]);
   });
 
   it('lets exactly one of parallel refreshes with one token win', async () => {
-    const { tokens } = await addPerson();
-    const results = await Promise.allSettled(Array.from({ length: 8 }, () => platform.identity.refresh(tokens.refreshToken)));
-    expect(results.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
-    const refused = results.filter((result) => result.status === 'rejected');
-    expect(refused.every(({ reason }) => isRefused(reason))).toBe(true);
+    // The pool opens its connections before, so that the refreshes meet in the database and not at its door.
+    await Promise.all(Array.from({ length: 5 }, () => platform.database.ping()));
+    for (let round = 0; round < 5; round += 1) {
+      const { tokens } = await addPerson();
+      const refresh = () => platform.identity.refresh(tokens.refreshToken);
+      const results = await Promise.allSettled(Array.from({ length: 8 }, refresh));
+      expect(results.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
+      const refused = results.filter((result) => result.status === 'rejected');
+      expect(refused.every(({ reason }) => isRefused(reason))).toBe(true);
+    }
   });
 
   it('does not end a session for a token that was only made up from its ids', async () => {
@@ -70,14 +78,24 @@ describe.each(testDatabases)('sessions on $name', ({ open }) => {
   it('shows a user their own sessions only, and ends one of them', async () => {
     const { tenant, ctx } = await addPerson();
     const colleague = await platform.addUser(tenant, { email: 'eve@example.com' });
-    const phone = await platform.identity.login({ tenant: tenant.slug, email, password: testPassword, userAgent: 'Phone/1\u0000' });
+    const phone = await platform.identity.login({
+      tenant: tenant.slug,
+      email,
+      password: testPassword,
+      userAgent: 'Phone/1\u0000',
+    });
     const listed = await platform.identity.listSessions(ctx);
     expect(listed.map(({ userAgent, isCurrent }) => ({ userAgent, isCurrent }))).toEqual(
-      expect.arrayContaining([{ userAgent: 'Phone/1 ', isCurrent: false }, { userAgent: null, isCurrent: true }]),
+      expect.arrayContaining([
+        { userAgent: 'Phone/1 ', isCurrent: false },
+        { userAgent: null, isCurrent: true },
+      ]),
     );
     expect(listed).toHaveLength(2);
     const other = listed.find(({ isCurrent }) => !isCurrent);
-    await expect(platform.identity.endSession(colleague.ctx, other?.id ?? '')).rejects.toSatisfy(codeIs('resource_not_found'));
+    await expect(platform.identity.endSession(colleague.ctx, other?.id ?? '')).rejects.toSatisfy(
+      codeIs('resource_not_found'),
+    );
     await platform.identity.endSession(ctx, other?.id ?? '');
     await expect(platform.identity.authenticate(phone.accessToken)).rejects.toSatisfy(isRefused);
     for (const id of [other?.id ?? '', newId('session'), "' or 1=1", '\u0000']) {
@@ -101,7 +119,8 @@ describe.each(testDatabases)('sessions on $name', ({ open }) => {
     };
     const early = await login();
     for (let n = 0; n < 20; n += 1) await login();
-    const count = () => test.superuser('select count(*)::int as sessions from genai.sessions where user_id = $1', [user.id]);
+    const count = () =>
+      test.superuser('select count(*)::int as sessions from genai.sessions where user_id = $1', [user.id]);
     expect(await count()).toEqual([{ sessions: 20 }]);
     await expect(platform.identity.refresh(early.refreshToken)).rejects.toSatisfy(isRefused);
     platform.clock.nowMs += 14 * 86_400_000;

@@ -53,7 +53,11 @@ export function createSessions(options: SessionsOptions) {
   const { database, vault, audit, opaqueTokens, accessTokens, now } = options;
 
   async function tokenPair(claims: AccessClaims, refreshToken: string): Promise<TokenPair> {
-    return { accessToken: await accessTokens.issue(claims), expiresInSeconds: options.accessTokenTtlSeconds, refreshToken };
+    return {
+      accessToken: await accessTokens.issue(claims),
+      expiresInSeconds: options.accessTokenTtlSeconds,
+      refreshToken,
+    };
   }
 
   return {
@@ -117,7 +121,13 @@ export function createSessions(options: SessionsOptions) {
       const { userId, isReplay } = outcome;
       if (isReplay) {
         const details = { session_id: sessionId };
-        await audit.recordSecurityEvent({ tenantId, kind: 'refresh_token.replayed', severity: 'high', userId, details });
+        await audit.recordSecurityEvent({
+          tenantId,
+          kind: 'refresh_token.replayed',
+          severity: 'high',
+          userId,
+          details,
+        });
         throw authenticationRequired('The refresh token was replaced before.');
       }
       return tokenPair({ tenantId, userId, sessionId }, next.token);

@@ -1,14 +1,34 @@
 /** The rules for changing a user: what a change may hold, who may make it, and that an admin remains. */
 
 import { and, asc, eq } from 'drizzle-orm';
-import { classifications, userRoles } from '../context.ts';
+import { type Classification, classifications, type UserRole, userRoles } from '../context.ts';
 import type { TenantTx } from '../db/index.ts';
 import { AppError } from '../errors.ts';
 import { type Acting, actingUserId, assertMayGrant } from './acting.ts';
 import { checkedChoice, checkedName } from './input.ts';
 import { invalidField } from './refusals.ts';
-import { userStatuses, users } from './tables.ts';
-import type { UserChange, UserView } from './users.ts';
+import { type UserStatus, userStatuses, users } from './tables.ts';
+
+/** A user as admins and the user see them. */
+export interface UserView {
+  readonly id: string;
+  readonly email: string;
+  readonly name: string;
+  readonly role: UserRole;
+  readonly clearance: Classification;
+  readonly status: UserStatus;
+  readonly createdAt: Date;
+  readonly updatedAt: Date;
+}
+
+/** What may change of a user; what is left out stays. */
+export interface UserChange {
+  readonly name?: string;
+  readonly role?: UserRole;
+  readonly clearance?: Classification;
+  readonly status?: UserStatus;
+  readonly password?: string;
+}
 
 /** The known fields, checked; at least one. Anything else that came along stays behind. @throws {AppError} request_invalid. */
 export function checkedChange({ name, role, clearance, status, password }: UserChange): UserChange {
@@ -29,7 +49,12 @@ export function checkedChange({ name, role, clearance, status, password }: UserC
  */
 export async function lockActiveAdmins(tx: TenantTx): Promise<readonly string[]> {
   const isActiveAdmin = and(eq(users.role, 'admin'), eq(users.status, 'active'));
-  const rows = await tx.select({ id: users.id }).from(users).where(isActiveAdmin).orderBy(asc(users.id)).for('no key update');
+  const rows = await tx
+    .select({ id: users.id })
+    .from(users)
+    .where(isActiveAdmin)
+    .orderBy(asc(users.id))
+    .for('no key update');
   return rows.map(({ id }) => id);
 }
 
@@ -52,6 +77,8 @@ export function assertAllowed(acting: Acting, before: UserView, change: UserChan
   if (password !== undefined) assertMayGrant(acting, { role: before.role, clearance: before.clearance });
   const staysAdmin = (role ?? before.role) === 'admin' && (status ?? before.status) === 'active';
   if (!staysAdmin && admins.includes(before.id) && admins.length === 1) {
-    throw new AppError('state_conflict', { detail: 'This is the last active admin of the tenant; name another one first.' });
+    throw new AppError('state_conflict', {
+      detail: 'This is the last active admin of the tenant; name another one first.',
+    });
   }
 }

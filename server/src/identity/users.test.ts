@@ -24,8 +24,16 @@ describe.each(testDatabases)('users on $name', ({ open }) => {
   /** A tenant with two admins, one cleared to `confidential`, one to `restricted`, and a viewer. */
   async function furnish() {
     const tenant = await platform.addTenant();
-    const admin = await platform.addUser(tenant, { email: 'ada@example.com', role: 'admin', clearance: 'confidential' });
-    const chief = await platform.addUser(tenant, { email: 'chief@example.com', role: 'admin', clearance: 'restricted' });
+    const admin = await platform.addUser(tenant, {
+      email: 'ada@example.com',
+      role: 'admin',
+      clearance: 'confidential',
+    });
+    const chief = await platform.addUser(tenant, {
+      email: 'chief@example.com',
+      role: 'admin',
+      clearance: 'restricted',
+    });
     const viewer = await platform.addUser(tenant, { email: 'vi@example.com' });
     return { tenant, admin, chief, viewer, setUp: platform.setUp(tenant.id) };
   }
@@ -33,11 +41,20 @@ describe.each(testDatabases)('users on $name', ({ open }) => {
 
   it('adds a user with the columns it knows and nothing else that came along', async () => {
     const { tenant, admin } = await furnish();
-    const smuggled = { ...newcomer, id: newId('user'), tenantId: newId('tenant'), status: 'deleted', passwordHashSealed: 'x', createdAt: new Date(0) };
+    const smuggled = {
+      ...newcomer,
+      id: newId('user'),
+      tenantId: newId('tenant'),
+      status: 'deleted',
+      passwordHashSealed: 'x',
+      createdAt: new Date(0),
+    };
     const user = await platform.identity.createUser(admin.ctx, smuggled);
     expect(user).toMatchObject({ ...newcomer, status: 'active' });
     expect(user.id).not.toBe(smuggled.id);
-    const rows = await test.superuser('select tenant_id, password_hash_sealed from genai.users where id = $1', [user.id]);
+    const rows = await test.superuser('select tenant_id, password_hash_sealed from genai.users where id = $1', [
+      user.id,
+    ]);
     expect(rows).toEqual([{ tenant_id: tenant.id, password_hash_sealed: null }]);
   });
 
@@ -52,17 +69,24 @@ describe.each(testDatabases)('users on $name', ({ open }) => {
     ['password', { password: 'short' }],
   ])('names the field when %s is wrong, and adds nobody', async (field, wrong) => {
     const { admin } = await furnish();
-    const error = await platform.identity.createUser(admin.ctx, { ...newcomer, ...wrong }).catch((caught: unknown) => caught);
+    const error = await platform.identity
+      .createUser(admin.ctx, { ...newcomer, ...wrong })
+      .catch((caught: unknown) => caught);
     expect(isAppError(error, 'request_invalid') && error.errors?.[0]?.pointer).toBe(`/${field}`);
     expect((await platform.identity.listUsers(admin.ctx, page)).data).toHaveLength(3);
   });
 
   it('takes letters of any script in an address, without two spellings of one', async () => {
     const { admin } = await furnish();
-    for (const [email, again] of [['İpek@exämple.com', 'i̇pek@exämple.com'], ['Straẞe@example.com', 'straße@example.com']] as const) {
+    for (const [email, again] of [
+      ['İpek@exämple.com', 'i̇pek@exämple.com'],
+      ['Straẞe@example.com', 'straße@example.com'],
+    ] as const) {
       const user = await platform.identity.createUser(admin.ctx, { ...newcomer, email });
       expect(user.email).toBe(again.normalize('NFC'));
-      await expect(platform.identity.createUser(admin.ctx, { ...newcomer, email: again })).rejects.toSatisfy(codeIs('state_conflict'));
+      await expect(platform.identity.createUser(admin.ctx, { ...newcomer, email: again })).rejects.toSatisfy(
+        codeIs('state_conflict'),
+      );
     }
   });
 
@@ -78,7 +102,9 @@ describe.each(testDatabases)('users on $name', ({ open }) => {
     ];
     for (const ctx of [admin.ctx, byKey]) {
       for (const change of changes) {
-        await expect(platform.identity.updateUser(ctx, admin.user.id, change)).rejects.toSatisfy(codeIs('permission_denied'));
+        await expect(platform.identity.updateUser(ctx, admin.user.id, change)).rejects.toSatisfy(
+          codeIs('permission_denied'),
+        );
       }
     }
     const renamed = await platform.identity.updateUser(admin.ctx, admin.user.id, { name: 'Ada L.' });
@@ -90,30 +116,55 @@ describe.each(testDatabases)('users on $name', ({ open }) => {
   it('lets nobody give a clearance above their own, or take over somebody who has it', async () => {
     const { admin, chief, viewer, setUp } = await furnish();
     const denied = codeIs('classification_denied');
-    await expect(platform.identity.createUser(admin.ctx, { ...newcomer, clearance: 'restricted' })).rejects.toSatisfy(denied);
-    await expect(platform.identity.updateUser(admin.ctx, viewer.user.id, { clearance: 'restricted' })).rejects.toSatisfy(denied);
-    await expect(platform.identity.updateUser(admin.ctx, chief.user.id, { password: 'a password I know' })).rejects.toSatisfy(denied);
-    await expect(platform.identity.createApiKey(admin.ctx, { name: 'theirs', userId: chief.user.id })).rejects.toSatisfy(denied);
-    expect(await platform.identity.updateUser(admin.ctx, viewer.user.id, { clearance: 'confidential' })).toMatchObject({ clearance: 'confidential' });
-    expect(await platform.identity.updateUser(setUp, viewer.user.id, { clearance: 'restricted' })).toMatchObject({ clearance: 'restricted' });
+    await expect(platform.identity.createUser(admin.ctx, { ...newcomer, clearance: 'restricted' })).rejects.toSatisfy(
+      denied,
+    );
+    await expect(
+      platform.identity.updateUser(admin.ctx, viewer.user.id, { clearance: 'restricted' }),
+    ).rejects.toSatisfy(denied);
+    await expect(
+      platform.identity.updateUser(admin.ctx, chief.user.id, { password: 'a password I know' }),
+    ).rejects.toSatisfy(denied);
+    await expect(
+      platform.identity.createApiKey(admin.ctx, { name: 'theirs', userId: chief.user.id }),
+    ).rejects.toSatisfy(denied);
+    expect(await platform.identity.updateUser(admin.ctx, viewer.user.id, { clearance: 'confidential' })).toMatchObject({
+      clearance: 'confidential',
+    });
+    expect(await platform.identity.updateUser(setUp, viewer.user.id, { clearance: 'restricted' })).toMatchObject({
+      clearance: 'restricted',
+    });
   });
 
   it('lets a scoped key of an admin give no more than its scopes hold', async () => {
     const { admin, viewer } = await furnish();
-    const { key } = await platform.identity.createApiKey(admin.ctx, { name: 'provisioning', scopes: ['users:read', 'users:write'] });
+    const { key } = await platform.identity.createApiKey(admin.ctx, {
+      name: 'provisioning',
+      scopes: ['users:read', 'users:write'],
+    });
     const byKey = contextOf(await platform.identity.authenticate(key));
     const denied = codeIs('permission_denied');
     await expect(platform.identity.createUser(byKey, { ...newcomer, role: 'admin' })).rejects.toSatisfy(denied);
     await expect(platform.identity.createUser(byKey, newcomer)).rejects.toSatisfy(denied);
     await expect(platform.identity.updateUser(byKey, viewer.user.id, { role: 'admin' })).rejects.toSatisfy(denied);
-    await expect(platform.identity.updateUser(byKey, viewer.user.id, { password: 'a password I know' })).rejects.toSatisfy(denied);
-    await expect(platform.identity.updateUser(byKey, admin.user.id, { password: 'a password I know' })).rejects.toSatisfy(denied);
-    expect(await platform.identity.updateUser(byKey, viewer.user.id, { status: 'suspended' })).toMatchObject({ status: 'suspended' });
+    await expect(
+      platform.identity.updateUser(byKey, viewer.user.id, { password: 'a password I know' }),
+    ).rejects.toSatisfy(denied);
+    await expect(
+      platform.identity.updateUser(byKey, admin.user.id, { password: 'a password I know' }),
+    ).rejects.toSatisfy(denied);
+    expect(await platform.identity.updateUser(byKey, viewer.user.id, { status: 'suspended' })).toMatchObject({
+      status: 'suspended',
+    });
   });
 
   it.each(['analyst', 'viewer'] as const)('lets a user of role %s do none of it', async (role) => {
     const { tenant, viewer } = await furnish();
-    const { ctx, user } = await platform.addUser(tenant, { email: `${role}@example.com`, role, clearance: 'restricted' });
+    const { ctx, user } = await platform.addUser(tenant, {
+      email: `${role}@example.com`,
+      role,
+      clearance: 'restricted',
+    });
     const denied = codeIs('permission_denied');
     await expect(platform.identity.listUsers(ctx, page)).rejects.toSatisfy(denied);
     await expect(platform.identity.createUser(ctx, newcomer)).rejects.toSatisfy(denied);
@@ -126,7 +177,14 @@ describe.each(testDatabases)('users on $name', ({ open }) => {
     const { admin, viewer } = await furnish();
     const foreign = await furnish();
     await platform.identity.updateUser(admin.ctx, viewer.user.id, { status: 'deleted' });
-    for (const id of [newId('user'), foreign.viewer.user.id, viewer.user.id, "' or 1=1 --", '\u0000', 'x'.repeat(10_000)]) {
+    for (const id of [
+      newId('user'),
+      foreign.viewer.user.id,
+      viewer.user.id,
+      "' or 1=1 --",
+      '\u0000',
+      'x'.repeat(10_000),
+    ]) {
       const error = await platform.identity.updateUser(admin.ctx, id, { name: 'X' }).catch((caught: unknown) => caught);
       expect(isAppError(error, 'resource_not_found')).toBe(true);
       expect(error).toMatchObject({ message: 'There is no such resource.', detail: undefined });
@@ -138,10 +196,14 @@ describe.each(testDatabases)('users on $name', ({ open }) => {
     const { admin, chief, setUp } = await furnish();
     await platform.identity.updateUser(chief.ctx, admin.user.id, { status: 'suspended' });
     for (const change of [{ role: 'viewer' }, { status: 'suspended' }, { status: 'deleted' }] as const) {
-      await expect(platform.identity.updateUser(setUp, chief.user.id, change)).rejects.toSatisfy(codeIs('state_conflict'));
+      await expect(platform.identity.updateUser(setUp, chief.user.id, change)).rejects.toSatisfy(
+        codeIs('state_conflict'),
+      );
     }
     await platform.identity.updateUser(setUp, admin.user.id, { status: 'active' });
-    expect(await platform.identity.updateUser(setUp, chief.user.id, { role: 'viewer' })).toMatchObject({ role: 'viewer' });
+    expect(await platform.identity.updateUser(setUp, chief.user.id, { role: 'viewer' })).toMatchObject({
+      role: 'viewer',
+    });
   });
 
   it('lets exactly one of two admins who demote each other at once succeed', async () => {
@@ -153,8 +215,15 @@ describe.each(testDatabases)('users on $name', ({ open }) => {
         platform.identity.updateUser(chief.ctx, admin.user.id, { status: 'suspended' }),
       ]);
       expect(results.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
-      expect(results.filter((result) => result.status === 'rejected').map(({ reason }) => isAppError(reason, 'state_conflict'))).toEqual([true]);
-      const rows = await test.superuser(`select id from genai.users where tenant_id = $1 and role = 'admin' and status = 'active'`, [tenant.id]);
+      expect(
+        results
+          .filter((result) => result.status === 'rejected')
+          .map(({ reason }) => isAppError(reason, 'state_conflict')),
+      ).toEqual([true]);
+      const rows = await test.superuser(
+        `select id from genai.users where tenant_id = $1 and role = 'admin' and status = 'active'`,
+        [tenant.id],
+      );
       expect(rows).toHaveLength(1);
     }
   });
@@ -162,9 +231,13 @@ describe.each(testDatabases)('users on $name', ({ open }) => {
   it('ends the sessions of a user whose password is set, and takes the new one only', async () => {
     const { tenant, admin, viewer } = await furnish();
     await platform.identity.updateUser(admin.ctx, viewer.user.id, { password: 'a new long password' });
-    await expect(platform.identity.authenticate(viewer.tokens.accessToken)).rejects.toSatisfy(codeIs('authentication_required'));
+    await expect(platform.identity.authenticate(viewer.tokens.accessToken)).rejects.toSatisfy(
+      codeIs('authentication_required'),
+    );
     const login = { tenant: tenant.slug, email: 'vi@example.com' };
-    await expect(platform.identity.login({ ...login, password: testPassword })).rejects.toSatisfy(codeIs('login_failed'));
+    await expect(platform.identity.login({ ...login, password: testPassword })).rejects.toSatisfy(
+      codeIs('login_failed'),
+    );
     await platform.identity.login({ ...login, password: 'a new long password' });
   });
 
@@ -177,6 +250,7 @@ describe.each(testDatabases)('users on $name', ({ open }) => {
     expect(rows[0]).toMatchObject({ password_hash_sealed: null });
     expect((await platform.identity.listUsers(admin.ctx, page)).data.map(({ id }) => id)).not.toContain(viewer.user.id);
     await expect(platform.identity.authenticate(key)).rejects.toSatisfy(codeIs('authentication_required'));
+    expect((await platform.identity.listApiKeys(admin.ctx, page)).data).toEqual([]);
     const again = await platform.addUser(tenant, { email: 'vi@example.com' });
     expect(again.user.id).not.toBe(viewer.user.id);
   });
@@ -191,10 +265,14 @@ describe.each(testDatabases)('users on $name', ({ open }) => {
       resource: { kind: 'user', id: viewer.user.id },
       details: { changed: ['role', 'password'], role: 'analyst' },
     });
-    const bodies = JSON.stringify(await test.superuser('select body from genai.audit_events where tenant_id = $1', [tenant.id]));
+    const bodies = JSON.stringify(
+      await test.superuser('select body from genai.audit_events where tenant_id = $1', [tenant.id]),
+    );
     expect(bodies).not.toMatch(/example\.com|long password|Somebody/);
 
-    await test.superuser('alter table genai.audit_events add constraint broken check (action <> $$user.updated$$) not valid');
+    await test.superuser(
+      'alter table genai.audit_events add constraint broken check (action <> $$user.updated$$) not valid',
+    );
     await expect(platform.identity.updateUser(admin.ctx, viewer.user.id, { role: 'viewer' })).rejects.toThrow();
     await test.superuser('alter table genai.audit_events drop constraint broken');
     expect(await platform.identity.me(viewer.ctx)).toMatchObject({ role: 'analyst' });
@@ -206,6 +284,8 @@ describe.each(testDatabases)('users on $name', ({ open }) => {
     const rest = await platform.identity.listUsers(admin.ctx, { limit: 2, cursor: first.nextCursor ?? undefined });
     expect([...first.data, ...rest.data]).toEqual([admin.user, chief.user, viewer.user]);
     expect(rest.nextCursor).toBeNull();
-    await expect(platform.identity.listUsers(admin.ctx, { limit: 2, cursor: '\u0000' })).rejects.toSatisfy(codeIs('request_invalid'));
+    await expect(platform.identity.listUsers(admin.ctx, { limit: 2, cursor: '\u0000' })).rejects.toSatisfy(
+      codeIs('request_invalid'),
+    );
   });
 });

@@ -13,24 +13,20 @@ import { type Database, isId, newId, type TenantTx } from '../db/index.ts';
 import { AppError } from '../errors.ts';
 import type { Vault } from '../vault/index.ts';
 import { type Acting, assertMay, assertMayGrant, changeEvent } from './acting.ts';
-import { assertCursor, checkedChoice, checkedName, normalisedEmail, type Page, type PageRequest, pageFrom } from './input.ts';
-import { passwordCell } from './login.ts';
 import type { Passwords } from './credentials/passwords.ts';
+import {
+  assertCursor,
+  checkedChoice,
+  checkedName,
+  normalisedEmail,
+  type Page,
+  type PageRequest,
+  pageFrom,
+} from './input.ts';
+import { passwordCell } from './login.ts';
 import { invalidField, notFound } from './refusals.ts';
-import { apiKeys, sessions, type UserStatus, users } from './tables.ts';
-import { assertAllowed, checkedChange, lockActiveAdmins } from './user-changes.ts';
-
-/** A user as admins and the user see them. */
-export interface UserView {
-  readonly id: string;
-  readonly email: string;
-  readonly name: string;
-  readonly role: UserRole;
-  readonly clearance: Classification;
-  readonly status: UserStatus;
-  readonly createdAt: Date;
-  readonly updatedAt: Date;
-}
+import { apiKeys, sessions, users } from './tables.ts';
+import { assertAllowed, checkedChange, lockActiveAdmins, type UserChange, type UserView } from './user-changes.ts';
 
 /** What makes a user; without a password they cannot log in, only use API keys. */
 export interface NewUser {
@@ -38,15 +34,6 @@ export interface NewUser {
   readonly name: string;
   readonly role: UserRole;
   readonly clearance: Classification;
-  readonly password?: string;
-}
-
-/** What may change of a user; what is left out stays. */
-export interface UserChange {
-  readonly name?: string;
-  readonly role?: UserRole;
-  readonly clearance?: Classification;
-  readonly status?: UserStatus;
   readonly password?: string;
 }
 
@@ -89,7 +76,8 @@ export function createUsers({ database, vault, audit, passwords, now }: UsersOpt
       return database.withTenant(acting, async (tx) => {
         const row = { tenantId: acting.tenantId, id, email, name, role, clearance, passwordHashSealed };
         const [user] = await tx.insert(users).values(row).onConflictDoNothing().returning(columns);
-        if (user === undefined) throw new AppError('state_conflict', { detail: 'There is a user with this address already.' });
+        if (user === undefined)
+          throw new AppError('state_conflict', { detail: 'There is a user with this address already.' });
         const facts = { details: { role, clearance }, personal: { email, name } };
         await audit.append(tx, tenantVault, changeEvent(acting, 'user.created', { kind: 'user', id }, facts));
         return user;
@@ -102,14 +90,21 @@ export function createUsers({ database, vault, audit, passwords, now }: UsersOpt
       assertCursor('user', cursor);
       const isListed = and(ne(users.status, 'deleted'), cursor === undefined ? undefined : gt(users.id, cursor));
       const rows = await database.withTenant(acting, (tx) =>
-        tx.select(columns).from(users).where(isListed).orderBy(asc(users.id)).limit(limit + 1),
+        tx
+          .select(columns)
+          .from(users)
+          .where(isListed)
+          .orderBy(asc(users.id))
+          .limit(limit + 1),
       );
       return pageFrom(rows, limit);
     },
 
     /** The caller. */
     async me(ctx: RequestContext): Promise<UserView> {
-      const [user] = await database.withTenant(ctx, (tx) => tx.select(columns).from(users).where(eq(users.id, ctx.principal.userId)));
+      const [user] = await database.withTenant(ctx, (tx) =>
+        tx.select(columns).from(users).where(eq(users.id, ctx.principal.userId)),
+      );
       if (user === undefined) throw notFound();
       return user;
     },
@@ -134,7 +129,9 @@ export function createUsers({ database, vault, audit, passwords, now }: UsersOpt
         if (user === undefined) throw new Error('A locked row must not vanish.');
         if (user.status !== 'active' || hash !== undefined) await tx.delete(sessions).where(eq(sessions.userId, id));
         if (user.status === 'deleted') await revokeKeys(tx, id);
-        const facts = { details: { changed: Object.keys(change), role: user.role, clearance: user.clearance, status: user.status } };
+        const facts = {
+          details: { changed: Object.keys(change), role: user.role, clearance: user.clearance, status: user.status },
+        };
         await audit.append(tx, tenantVault, changeEvent(acting, 'user.updated', { kind: 'user', id }, facts));
         return user;
       });
@@ -157,9 +154,9 @@ export function createUsers({ database, vault, audit, passwords, now }: UsersOpt
 
   async function revokeKeys(tx: TenantTx, userId: string): Promise<void> {
     const isStanding = and(eq(apiKeys.userId, userId), isNull(apiKeys.revokedAt));
-    await tx.update(apiKeys).set({ revokedAt: new Date(now()) }).where(isStanding);
+    await tx
+      .update(apiKeys)
+      .set({ revokedAt: new Date(now()) })
+      .where(isStanding);
   }
 }
-
-/** The users of a platform. */
-export type Users = ReturnType<typeof createUsers>;

@@ -1,13 +1,4 @@
 /** The tenants of the platform. */
 
-export { isSlug } from './input.ts';
-export { type TenantStatus, tenantStatuses } from './tables.ts';
-export {
-  createTenants,
-  type NewTenant,
-  type TenantActor,
-  type TenantChange,
-  type Tenants,
-  type TenantsOptions,
-  type TenantView,
-} from './tenants.ts';
+export { tenantStatuses } from './tables.ts';
+export { createTenants, type Tenants } from './tenants.ts';

@@ -20,16 +20,26 @@ describe.each(testDatabases)('tenants on $name', ({ open }) => {
   it('makes a tenant that is found by id and by slug, with its creation in its own audit log', async () => {
     const by = { actor: { kind: 'operator', id: 'opk_1' }, requestId: 'req_1' } as const;
     const made = await platform.tenants.create({ slug: 'acme', name: ' Acme GmbH ', tier: 'enterprise' }, by);
-    expect(made).toMatchObject({ slug: 'acme', name: 'Acme GmbH', tier: 'enterprise', status: 'active', region: 'local' });
+    expect(made).toMatchObject({
+      slug: 'acme',
+      name: 'Acme GmbH',
+      tier: 'enterprise',
+      status: 'active',
+      region: 'local',
+    });
     expect(await platform.tenants.find('acme')).toEqual(made);
     expect(await platform.tenants.find(made.id)).toEqual(made);
     expect(await platform.tenants.get({ tenantId: made.id })).toEqual(made);
-    const rows = await test.superuser('select action, request_id from genai.audit_events where tenant_id = $1', [made.id]);
+    const rows = await test.superuser('select action, request_id from genai.audit_events where tenant_id = $1', [
+      made.id,
+    ]);
     expect(rows).toEqual([{ action: 'tenant.created', request_id: 'req_1' }]);
   });
 
   it('refuses a slug that is taken, also to two who come at once, and writes nothing for the loser', async () => {
-    const attempts = [1, 2, 3].map((n) => platform.tenants.create({ slug: 'twin', name: `Twin ${n}`, tier: 'free' }, platform));
+    const attempts = [1, 2, 3].map((n) =>
+      platform.tenants.create({ slug: 'twin', name: `Twin ${n}`, tier: 'free' }, platform),
+    );
     const results = await Promise.allSettled(attempts);
     expect(results.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
     const refused = results.filter((result) => result.status === 'rejected');
@@ -54,16 +64,21 @@ describe.each(testDatabases)('tenants on $name', ({ open }) => {
     expect(await platform.tenants.find('fine')).toBeUndefined();
   });
 
-  it.each(["x' or 1=1 --", 'nul\u0000', '', '../acme', 'ten_zzz', 'x'.repeat(10_000)])('finds nothing under %j', async (key) => {
-    expect(await platform.tenants.find(key)).toBeUndefined();
-  });
+  it.each(["x' or 1=1 --", 'nul\u0000', '', '../acme', 'ten_zzz', 'x'.repeat(10_000)])(
+    'finds nothing under %j',
+    async (key) => {
+      expect(await platform.tenants.find(key)).toBeUndefined();
+    },
+  );
 
   it('changes only what the change names, whatever else comes along', async () => {
     const tenant = await platform.addTenant();
     const smuggled = { tier: 'professional', tenantId: 'ten_evil', slug: 'stolen', createdAt: new Date(0) } as const;
     const after = await platform.tenants.update(tenant.id, smuggled, platform);
     expect(after).toEqual({ ...tenant, tier: 'professional', updatedAt: after.updatedAt });
-    await expect(platform.tenants.update(tenant.id, { slug: 'x' } as never, platform)).rejects.toSatisfy(codeIs('request_invalid'));
+    await expect(platform.tenants.update(tenant.id, { slug: 'x' } as never, platform)).rejects.toSatisfy(
+      codeIs('request_invalid'),
+    );
   });
 
   it('suspends, takes back, deletes for good, and audits each', async () => {
@@ -71,15 +86,24 @@ describe.each(testDatabases)('tenants on $name', ({ open }) => {
     for (const status of ['suspended', 'active', 'deleted'] as const) {
       expect(await platform.tenants.update(id, { status }, platform)).toMatchObject({ status });
     }
-    await expect(platform.tenants.update(id, { status: 'active' }, platform)).rejects.toSatisfy(codeIs('state_conflict'));
+    await expect(platform.tenants.update(id, { status: 'active' }, platform)).rejects.toSatisfy(
+      codeIs('state_conflict'),
+    );
     const rows = await test.superuser('select action from genai.audit_events where tenant_id = $1 order by id', [id]);
-    expect(rows.map(({ action }) => action)).toEqual(['tenant.created', 'tenant.updated', 'tenant.updated', 'tenant.updated']);
+    expect(rows.map(({ action }) => action)).toEqual([
+      'tenant.created',
+      'tenant.updated',
+      'tenant.updated',
+      'tenant.updated',
+    ]);
   });
 
   it('answers resource_not_found for a tenant that is not there, and for a slug in place of an id', async () => {
     const { slug } = await platform.addTenant();
     for (const id of ['ten_00000000000000000000000000000000', slug, 'nul\u0000']) {
-      await expect(platform.tenants.update(id, { name: 'New' }, platform)).rejects.toSatisfy(codeIs('resource_not_found'));
+      await expect(platform.tenants.update(id, { name: 'New' }, platform)).rejects.toSatisfy(
+        codeIs('resource_not_found'),
+      );
     }
   });
 

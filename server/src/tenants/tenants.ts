@@ -11,7 +11,7 @@ import type { TenantScope, TenantTier } from '../context.ts';
 import { type Database, isId, newId, type SystemTx } from '../db/index.ts';
 import { AppError } from '../errors.ts';
 import type { Vault } from '../vault/index.ts';
-import { checkedNewTenant, checkedTenantChange, isSlug } from './input.ts';
+import { checkedNewTenant, checkedTenantChange, isSlug, type NewTenant, type TenantChange } from './input.ts';
 import { type TenantStatus, tenants } from './tables.ts';
 
 /** A tenant as operators and its own users see it. */
@@ -24,22 +24,6 @@ export interface TenantView {
   readonly region: string;
   readonly createdAt: Date;
   readonly updatedAt: Date;
-}
-
-/** What makes a tenant. The slug names it at login and can't be changed. */
-export interface NewTenant {
-  readonly slug: string;
-  readonly name: string;
-  readonly tier: TenantTier;
-  /** Where its data lives; `local` when left out. */
-  readonly region?: string;
-}
-
-/** What may change of a tenant; what is left out stays. */
-export interface TenantChange {
-  readonly name?: string;
-  readonly tier?: TenantTier;
-  readonly status?: TenantStatus;
 }
 
 /** Who acts, and in which request. */
@@ -102,7 +86,11 @@ export function createTenants({ database, vault, audit }: TenantsOptions): Tenan
       const tenantId = newId('tenant');
       const tenantVault = await vault.forTenant({ tenantId });
       return administer(async (tx) => {
-        const [row] = await tx.insert(tenants).values({ tenantId, slug, name, tier, region }).onConflictDoNothing().returning(columns);
+        const [row] = await tx
+          .insert(tenants)
+          .values({ tenantId, slug, name, tier, region })
+          .onConflictDoNothing()
+          .returning(columns);
         if (row === undefined) throw slugTaken;
         await audit.append(tx, tenantVault, tenantEvent('tenant.created', tenantId, by, { slug, tier, region }));
         return row;
@@ -111,12 +99,19 @@ export function createTenants({ database, vault, audit }: TenantsOptions): Tenan
 
     async list({ limit, cursor }) {
       if (cursor !== undefined && !isId('tenant', cursor)) {
-        const errors = [{ location: 'query', pointer: '/cursor', message: 'Send the cursor that the page before returned.' }] as const;
+        const errors = [
+          { location: 'query', pointer: '/cursor', message: 'Send the cursor that the page before returned.' },
+        ] as const;
         throw new AppError('request_invalid', { errors });
       }
       const isLater = cursor === undefined ? undefined : gt(tenants.tenantId, cursor);
       const rows = await administer((tx) =>
-        tx.select(columns).from(tenants).where(isLater).orderBy(asc(tenants.tenantId)).limit(limit + 1),
+        tx
+          .select(columns)
+          .from(tenants)
+          .where(isLater)
+          .orderBy(asc(tenants.tenantId))
+          .limit(limit + 1),
       );
       const data = rows.slice(0, limit);
       return { data, nextCursor: rows.length > limit ? (data.at(-1)?.id ?? null) : null };
@@ -131,7 +126,8 @@ export function createTenants({ database, vault, audit }: TenantsOptions): Tenan
       return administer(async (tx) => {
         const [before] = await tx.select(columns).from(tenants).where(eq(tenants.tenantId, id)).for('no key update');
         if (before === undefined) throw new AppError('resource_not_found');
-        if (before.status === 'deleted') throw new AppError('state_conflict', { detail: 'The tenant is deleted; that is final.' });
+        if (before.status === 'deleted')
+          throw new AppError('state_conflict', { detail: 'The tenant is deleted; that is final.' });
         const [after] = await tx
           .update(tenants)
           .set({ ...change, updatedAt: new Date() })
@@ -139,7 +135,11 @@ export function createTenants({ database, vault, audit }: TenantsOptions): Tenan
           .returning(columns);
         if (after === undefined) throw new Error('A locked row must not vanish.');
         const { tier, status } = after;
-        await audit.append(tx, tenantVault, tenantEvent('tenant.updated', id, by, { changed: Object.keys(change), tier, status }));
+        await audit.append(
+          tx,
+          tenantVault,
+          tenantEvent('tenant.updated', id, by, { changed: Object.keys(change), tier, status }),
+        );
         return after;
       });
     },
@@ -152,7 +152,12 @@ export function createTenants({ database, vault, audit }: TenantsOptions): Tenan
   };
 }
 
-function tenantEvent(action: string, id: string, by: TenantActor, details: NonNullable<AuditEvent['details']>): AuditEvent {
+function tenantEvent(
+  action: string,
+  id: string,
+  by: TenantActor,
+  details: NonNullable<AuditEvent['details']>,
+): AuditEvent {
   const { actor, requestId } = by;
   const event: AuditEvent = { action, outcome: 'success', actor, resource: { kind: 'tenant', id }, details };
   return requestId === undefined ? event : { ...event, requestId };

@@ -7,7 +7,8 @@ const secret = 's'.repeat(48);
 const nowMs = Date.UTC(2026, 0, 15, 12);
 const nowSeconds = nowMs / 1000;
 const tokens = createAccessTokens({ secret, issuer: 'genai-platform', ttlSeconds: 900, now: () => nowMs });
-const tokensAt = (ms: number) => createAccessTokens({ secret, issuer: 'genai-platform', ttlSeconds: 900, now: () => ms });
+const tokensAt = (ms: number) =>
+  createAccessTokens({ secret, issuer: 'genai-platform', ttlSeconds: 900, now: () => ms });
 
 const claims: AccessClaims = {
   tenantId: `ten_${'a'.repeat(32)}`,
@@ -111,8 +112,15 @@ describe('access tokens', () => {
   });
 
   it('never throws, whatever the text', async () => {
-    const part = fc.oneof(fc.string({ unit: 'binary' }), fc.base64String(), fc.json().map((json) => Buffer.from(json).toString('base64url')));
-    const text = fc.oneof(fc.string({ unit: 'binary' }), fc.tuple(part, part, part).map((parts) => parts.join('.')));
+    const part = fc.oneof(
+      fc.string({ unit: 'binary' }),
+      fc.base64String(),
+      fc.json().map((json) => Buffer.from(json).toString('base64url')),
+    );
+    const text = fc.oneof(
+      fc.string({ unit: 'binary' }),
+      fc.tuple(part, part, part).map((parts) => parts.join('.')),
+    );
     const isRefused = fc.asyncProperty(text, async (token) => {
       expect(await tokens.verify(token)).toBeUndefined();
     });

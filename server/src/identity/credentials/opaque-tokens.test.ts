@@ -60,7 +60,10 @@ describe('refresh tokens', () => {
   });
 
   it('never throws, whatever the text', () => {
-    const text = fc.oneof(fc.string({ unit: 'binary' }), fc.string().map((rest) => `rt-gen-${rest}`));
+    const text = fc.oneof(
+      fc.string({ unit: 'binary' }),
+      fc.string().map((rest) => `rt-gen-${rest}`),
+    );
     fc.assert(
       fc.property(text, (token) => {
         expect(tokens.parseRefreshToken(token)).toBeUndefined();

@@ -37,7 +37,10 @@ export interface OpaqueTokens {
   readonly mintKey: (kind: KeyKind, id: string) => MintedKey;
   /** `undefined` when the text does not have the form of such a key. */
   readonly parseKey: (kind: KeyKind, text: string) => PresentedKey | undefined;
-  readonly mintRefreshToken: (tenantId: string, sessionId: string) => { readonly token: string; readonly hash: Uint8Array };
+  readonly mintRefreshToken: (
+    tenantId: string,
+    sessionId: string,
+  ) => { readonly token: string; readonly hash: Uint8Array };
   /** `undefined` unless this server made the token for that session, now or at an earlier rotation. */
   readonly parseRefreshToken: (text: string) => PresentedRefreshToken | undefined;
 }
@@ -53,7 +56,8 @@ const hintCharacters = 4;
 
 /** @param pepper the server's secret; changing it ends every key and session. */
 export function createOpaqueTokens(pepper: string): OpaqueTokens {
-  const hmac = (purpose: string, text: string) => createHmac('sha256', pepper).update(`${purpose}\u0000${text}`).digest();
+  const hmac = (purpose: string, text: string) =>
+    createHmac('sha256', pepper).update(`${purpose}\u0000${text}`).digest();
   const randomWord = () => randomBytes(secretBytes).toString('base64url');
   const tagOf = (body: string) => hmac('refresh token issued', body).toString('base64url');
 
@@ -78,7 +82,8 @@ export function createOpaqueTokens(pepper: string): OpaqueTokens {
     // of a session must not be able to end it.
     parseRefreshToken(text) {
       const [, body, tenantHex, sessionHex, tag] = refreshPattern.exec(text) ?? [];
-      if (body === undefined || tag === undefined || !isSameSecret(Buffer.from(tag), Buffer.from(tagOf(body)))) return undefined;
+      if (body === undefined || tag === undefined || !isSameSecret(Buffer.from(tag), Buffer.from(tagOf(body))))
+        return undefined;
       return {
         tenantId: `${idPrefixes.tenant}_${tenantHex}`,
         sessionId: `${idPrefixes.session}_${sessionHex}`,

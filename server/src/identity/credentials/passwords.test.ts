@@ -55,7 +55,9 @@ describe('passwords', () => {
     const served = results.filter(({ status }) => status === 'fulfilled');
     const refused = results.filter((result) => result.status === 'rejected');
     expect(served).toHaveLength(2 + 64);
-    expect(refused.every(({ reason }) => isAppError(reason, 'rate_limit_exceeded') && (reason.retryAfterMs ?? 0) > 0)).toBe(true);
+    expect(
+      refused.every(({ reason }) => isAppError(reason, 'rate_limit_exceeded') && (reason.retryAfterMs ?? 0) > 0),
+    ).toBe(true);
     expect(await passwords.verify(undefined, password)).toBe(false);
   });
 });
