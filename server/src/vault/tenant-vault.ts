@@ -2,13 +2,14 @@
  * Sealing under the keys of one tenant. Pure and synchronous, so that it may run inside a transaction.
  *
  * Layout of a sealed value: version (1 byte), mode (1), key version (4, big endian), then nonce, ciphertext and tag. A
- * plain value, where policy allows it, is version, mode and the bytes. The cell (tenant, table, row, column) and the
- * header are authenticated, so a value moved to another place does not open.
+ * plain value, where policy allows it, is an authentication code and the bytes after the same header. In both modes the
+ * cell (tenant, table, row, column) and the header are authenticated, so a value that was moved to another place, or
+ * written by somebody who has the database but not the key, does not open.
  */
 
 import { createHmac, hkdfSync } from 'node:crypto';
 import { type Classification, isWithinClearance } from '../context.ts';
-import { decrypt, encrypt, lengthPrefixed } from './aead.ts';
+import { authenticate, decrypt, encrypt, lengthPrefixed, verify } from './aead.ts';
 
 /** Where a sealed value lives. */
 export interface Cell {
@@ -23,7 +24,7 @@ export type Sensitivity = Classification | 'secret';
 /** Seals and opens values of one tenant. */
 export interface TenantVault {
   readonly tenantId: string;
-  /** Seals a value for its cell, or marks it plain where policy allows that for its sensitivity. */
+  /** Seals a value for its cell, or only authenticates it where policy allows that for its sensitivity. */
   readonly seal: (cell: Cell, plaintext: string | Uint8Array, sensitivity: Sensitivity) => Uint8Array;
   /** Opens a text value; throws when it was altered or belongs to another cell or tenant. */
   readonly open: (cell: Cell, sealed: Uint8Array) => string;
@@ -42,8 +43,7 @@ export interface DataKey {
 const formatVersion = 1;
 const modePlain = 0;
 const modeSealed = 1;
-const plainHeaderBytes = 2;
-const sealedHeaderBytes = 6;
+const headerBytes = 6;
 
 /** A vault over the data keys of a tenant, lowest version first; there must be at least one. */
 export function createTenantVault(
@@ -54,7 +54,9 @@ export function createTenantVault(
   const first = dataKeys[0];
   const newest = dataKeys.at(-1);
   if (first === undefined || newest === undefined) throw new Error('A tenant vault needs a data key.');
-  const sealKeys = new Map(dataKeys.map(({ version, key }) => [version, derive(key, 'seal')]));
+  const keys = new Map(
+    dataKeys.map(({ version, key }) => [version, { seal: derive(key, 'seal'), plain: derive(key, 'plain') }]),
+  );
   const digestKeys = new Map<string, Uint8Array>();
 
   function isSealed(sensitivity: Sensitivity): boolean {
@@ -62,32 +64,37 @@ export function createTenantVault(
     return isWithinClearance(sealFrom, sensitivity);
   }
 
-  function sealKey(version: number): Uint8Array {
-    const key = sealKeys.get(version);
-    if (key === undefined) throw new Error(`The value was sealed with key version ${version}, which is not there.`);
-    return key;
+  function keysOf(version: number): { seal: Uint8Array; plain: Uint8Array } {
+    const found = keys.get(version);
+    if (found === undefined) throw new Error(`The value was sealed with key version ${version}, which is not there.`);
+    return found;
   }
 
   function openBytes(cell: Cell, sealed: Uint8Array): Uint8Array {
     if (sealed[0] !== formatVersion) throw new Error(`The sealed value has the unknown format ${sealed[0]}.`);
-    if (sealed[1] === modePlain) return sealed.subarray(plainHeaderBytes);
-    if (sealed[1] !== modeSealed || sealed.length < sealedHeaderBytes)
-      throw new Error('The sealed value is malformed.');
-    const header = sealed.subarray(0, sealedHeaderBytes);
-    const version = Buffer.from(header.buffer, header.byteOffset, header.byteLength).readUInt32BE(2);
-    return decrypt(sealKey(version), sealed.subarray(sealedHeaderBytes), associatedData(tenantId, cell, header));
+    if (sealed.length < headerBytes) throw new Error('The sealed value is malformed.');
+    const header = Buffer.from(sealed.subarray(0, headerBytes));
+    const { seal, plain } = keysOf(header.readUInt32BE(2));
+    const body = sealed.subarray(headerBytes);
+    const place = associatedData(tenantId, cell, header);
+    if (header[1] === modeSealed) return decrypt(seal, body, place);
+    if (header[1] === modePlain) return verify(plain, body, place);
+    throw new Error('The sealed value is malformed.');
   }
 
   return {
     tenantId,
     seal(cell, plaintext, sensitivity) {
       const bytes = Buffer.from(plaintext);
-      if (!isSealed(sensitivity)) return Buffer.concat([Buffer.from([formatVersion, modePlain]), bytes]);
-      const header = Buffer.alloc(sealedHeaderBytes);
+      const mode = isSealed(sensitivity) ? modeSealed : modePlain;
+      const header = Buffer.alloc(headerBytes);
       header[0] = formatVersion;
-      header[1] = modeSealed;
+      header[1] = mode;
       header.writeUInt32BE(newest.version, 2);
-      return Buffer.concat([header, encrypt(sealKey(newest.version), bytes, associatedData(tenantId, cell, header))]);
+      const { seal, plain } = keysOf(newest.version);
+      const place = associatedData(tenantId, cell, header);
+      const body = mode === modeSealed ? encrypt(seal, bytes, place) : authenticate(plain, bytes, place);
+      return Buffer.concat([header, body]);
     },
     open: (cell, sealed) => Buffer.from(openBytes(cell, sealed)).toString('utf8'),
     openBytes,

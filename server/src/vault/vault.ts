@@ -1,7 +1,7 @@
 /**
  * Envelope encryption: each tenant has data keys, wrapped by a key encryption key that never touches the database.
  *
- * Unwrapped keys stay in memory for a bounded time. `forTenant` may read the database and the key service, so it is
+ * Unwrapped keys are used for a bounded time and forgotten at the next use of the vault after it. `forTenant` may read the database and the key service, so it is
  * called before a transaction, never inside one.
  */
 
@@ -34,7 +34,7 @@ export interface VaultOptions {
   readonly now?: () => number;
 }
 
-/** Tenants whose keys are in memory at most; the one used longest ago goes first. */
+/** Tenants whose keys are in memory at most; the one loaded longest ago goes first. */
 const cachedTenantsMax = 10_000;
 
 /** Makes the vaults over a key service and the wrapped keys in the database. */
@@ -44,15 +44,18 @@ export function createVault(options: VaultOptions): Vault {
   const cache = new Map<string, { vault: Promise<TenantVault>; expiresMs: number }>();
 
   async function load(scope: TenantScope): Promise<TenantVault> {
-    const keys = await Promise.all(
-      (await wrappedKeys(scope)).map(
-        async ({ version, wrappedKey }): Promise<DataKey> => ({
-          version,
-          key: await kms.unwrapKey(wrappedKey, keyContext(scope.tenantId, version)),
-        }),
-      ),
-    );
+    const keys = await Promise.all((await wrappedKeys(scope)).map(unwrapped));
     return createTenantVault(scope.tenantId, keys, sealFrom);
+  }
+
+  async function unwrapped(row: typeof dataKeys.$inferSelect): Promise<DataKey> {
+    const { tenantId, version, wrappedKey, keyEncryptionKeyId } = row;
+    try {
+      return { version, key: await kms.unwrapKey(wrappedKey, keyContext(tenantId, version)) };
+    } catch (error) {
+      const message = `Key ${version} of ${tenantId}, wrapped by ${keyEncryptionKeyId}, does not unwrap with ${kms.keyId}.`;
+      throw new Error(message, { cause: error });
+    }
   }
 
   async function wrappedKeys(scope: TenantScope) {
@@ -66,17 +69,26 @@ export function createVault(options: VaultOptions): Vault {
     return select();
   }
 
+  /** Entries stand in the order in which they were loaded, so those to forget are in front. */
+  function forgetExpired(): void {
+    for (const [tenantId, { expiresMs }] of cache) {
+      if (expiresMs > now() && cache.size < cachedTenantsMax) return;
+      cache.delete(tenantId);
+    }
+  }
+
   return {
     forTenant(scope) {
+      forgetExpired();
       const cached = cache.get(scope.tenantId);
-      if (cached !== undefined && cached.expiresMs > now()) return cached.vault;
-      cache.delete(scope.tenantId);
-      const vault = load(scope);
-      cache.set(scope.tenantId, { vault, expiresMs: now() + dataKeyCacheTtlMs });
-      vault.catch(() => cache.delete(scope.tenantId));
-      const oldest = cache.keys().next();
-      if (cache.size > cachedTenantsMax && oldest.done !== true) cache.delete(oldest.value);
-      return vault;
+      if (cached !== undefined) return cached.vault;
+      const entry = { vault: load(scope), expiresMs: now() + dataKeyCacheTtlMs };
+      cache.set(scope.tenantId, entry);
+      // A failure must be tried again, not remembered.
+      entry.vault.catch(() => {
+        if (cache.get(scope.tenantId) === entry) cache.delete(scope.tenantId);
+      });
+      return entry.vault;
     },
     close: () => cache.clear(),
   };
