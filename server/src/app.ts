@@ -11,7 +11,7 @@ import { createFileBlobs } from './blobs/index.ts';
 import type { Config } from './config/index.ts';
 import type { Logger } from './context.ts';
 import { openDatabase } from './db/index.ts';
-import { createDocuments } from './documents/index.ts';
+import { collectOrphans, createDocuments, createParser } from './documents/index.ts';
 import { componentsHealth } from './health.ts';
 import { createHttpServer, type Services } from './http/index.ts';
 import { createIdentity } from './identity/index.ts';
@@ -23,7 +23,7 @@ import { createAnswer, createChat, createModels, createRetrieve } from './query/
 import { createRedisPool } from './redis/index.ts';
 import { createScheduler, type Scheduler } from './scheduler/index.ts';
 import { createSearchIndex } from './search/index.ts';
-import { answerSettings, healthChecks, modelEndpoint, tierLimits } from './settings.ts';
+import { answerSettings, healthChecks, modelEndpoint, parseLimits, tierLimits } from './settings.ts';
 import { createMetrics, type Metrics, startTracing } from './telemetry/index.ts';
 import { createTenants } from './tenants/index.ts';
 import { createKeyFile, createLocalKms, createVault } from './vault/index.ts';
@@ -113,7 +113,8 @@ async function build(config: Config, log: Logger, closers: (() => Promise<void> 
   if (upstream !== undefined) closers.push(upstream.close);
   const provider = upstream === undefined ? undefined : createOpenAiCompatibleProvider(upstream);
 
-  const jobs = createJobs({ database, log, settings: config.documents });
+  const isOnlyProcess = kind === 'embedded' || redis === undefined;
+  const jobs = createJobs({ database, log, isOnlyProcess, settings: config.documents });
   const documents = createDocuments({
     database,
     vault,
@@ -124,8 +125,19 @@ async function build(config: Config, log: Logger, closers: (() => Promise<void> 
     enqueueIngest: jobs.enqueueIngest,
     log,
   });
-  const ingest = createIngest({ database, vault, blobs, search, embedder, metrics, log, settings: config.documents });
-  closers.push(ingest.close);
+  const parser = createParser(parseLimits(config.documents));
+  closers.push(parser.close);
+  const ingest = createIngest({
+    database,
+    vault,
+    blobs,
+    search,
+    parser,
+    embedder,
+    metrics,
+    log,
+    settings: { ...config.documents, batchSize: config.embeddings.batchSize },
+  });
 
   const meter = { limits, ledger, metrics, now };
   const retrieve = createRetrieve({
@@ -159,7 +171,7 @@ async function build(config: Config, log: Logger, closers: (() => Promise<void> 
     async listen() {
       const lost = await ledger.settleOrphans(new Date(now() - config.query.timeoutMs - orphanGraceMs));
       if (lost > 0) log.warn({ lost }, 'requests that a crash interrupted were charged at their bound');
-      await jobs.start(ingest.run);
+      await jobs.start({ ingest, collectOrphans: (signal) => collectOrphans({ database, blobs }, signal) });
       closers.push(jobs.stop);
       const address = await http.listen();
       closers.push(http.close);

@@ -64,6 +64,17 @@ export function answerSettings({ llm, search, query }: Config) {
   };
 }
 
+/** Limits of parsing. */
+export function parseLimits(documents: Config['documents']) {
+  return {
+    timeoutMs: documents.parseTimeoutMs,
+    memoryMiB: documents.parseMemoryMib,
+    pagesMax: documents.pagesMax,
+    textCharactersMax: documents.textCharactersMax,
+    concurrency: documents.parseConcurrency,
+  };
+}
+
 /** A tenant without rows, to look at tables without looking at anybody's. */
 const nobody = { tenantId: 'ten_nobody' };
 

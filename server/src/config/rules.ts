@@ -90,6 +90,10 @@ const rules: readonly Rule[] = [
           fix: 'Lower it, or raise CHUNK_CHARACTERS_TARGET.',
         }
       : undefined,
+  ({ embeddings }) =>
+    embeddings.batchSize > embeddings.queueMax
+      ? { env: 'EMBEDDINGS_BATCH_SIZE', problem: 'is larger than EMBEDDINGS_QUEUE_MAX', fix: 'Lower it.' }
+      : undefined,
   ({ search }) =>
     search.passagesDefault > search.passagesMax
       ? { env: 'SEARCH_PASSAGES_DEFAULT', problem: 'is larger than SEARCH_PASSAGES_MAX', fix: 'Lower it.' }

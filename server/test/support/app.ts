@@ -1,0 +1,96 @@
+/** A whole server in this process, on a database of its own, prepared like a first start. */
+
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pino } from 'pino';
+import { type App, createApp } from '../../src/app.ts';
+import { type FirstRun, type FirstRunUser, prepareFirstRun } from '../../src/cli/first-run.ts';
+import { loadConfig } from '../../src/config/index.ts';
+import type { UserRole } from '../../src/context.ts';
+import type { TestDatabaseKind } from './database.ts';
+import { makeServerDatabase } from './server-database.ts';
+
+/** A running server with its demo tenants. */
+export interface TestApp {
+  readonly app: App;
+  readonly firstRun: FirstRun;
+  readonly baseUrl: string;
+  /** Lines of the log, newest last. */
+  readonly logLines: () => readonly string[];
+  /** Sends JSON as a user, or a form or nothing; returns the status and the parsed body. */
+  readonly call: (as: FirstRunUser | string | undefined, method: string, path: string, body?: unknown) => Promise<Reply>;
+  readonly user: (tenant: 'acme' | 'globex', role: UserRole) => FirstRunUser;
+  readonly close: () => Promise<void>;
+}
+
+/** An answer of the server. */
+export interface Reply {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly body: Record<string, unknown>;
+  readonly text: string;
+}
+
+const logLinesMax = 10_000;
+
+/** Starts a server. `environment` overrides settings. */
+export async function startTestApp(kind: TestDatabaseKind, environment: Readonly<Record<string, string>> = {}): Promise<TestApp> {
+  const dataDir = mkdtempSync(join(tmpdir(), 'genai-app-'));
+  const made = await makeServerDatabase(kind.name, dataDir);
+  const { config } = loadConfig({
+    environment: {
+      PORT: '0',
+      GENAI_DATA_DIR: dataDir,
+      JWT_SECRET_KEY: 'jwt-for-tests-0123456789-abcdefghijkl',
+      API_KEY_PEPPER: 'pepper-for-tests-0123456789-abcdefgh',
+      ...made.environment,
+      ...environment,
+    },
+    directory: dataDir,
+  });
+  const lines: string[] = [];
+  const log = pino({ level: 'debug' }, { write: (line) => void (lines.length < logLinesMax && lines.push(line)) });
+  const app = await createApp(config, log);
+  const baseUrl = await app.listen();
+  const firstRun = await prepareFirstRun(app, dataDir, baseUrl, log);
+  if (firstRun === undefined) throw new Error('The database of a test was not empty.');
+
+  return {
+    app,
+    firstRun,
+    baseUrl,
+    logLines: () => lines,
+    async call(as, method, path, body) {
+      const key = typeof as === 'string' ? as : as?.api_key;
+      const response = await fetch(new URL(path, baseUrl), {
+        method,
+        headers: {
+          ...(key === undefined ? {} : { authorization: `Bearer ${key}` }),
+          ...(body === undefined || body instanceof FormData ? {} : { 'content-type': 'application/json' }),
+        },
+        ...(body === undefined ? {} : { body: body instanceof FormData ? body : JSON.stringify(body) }),
+      });
+      const text = await response.text();
+      return { status: response.status, headers: response.headers, text, body: parsed(text) };
+    },
+    user(slug, role) {
+      const found = firstRun.tenants.find((tenant) => tenant.slug === slug)?.users.find((user) => user.role === role);
+      if (found === undefined) throw new Error(`There is no ${role} of ${slug}.`);
+      return found;
+    },
+    async close() {
+      await app.close();
+      await made.remove();
+      rmSync(dataDir, { recursive: true, force: true });
+    },
+  };
+}
+
+function parsed(text: string): Record<string, unknown> {
+  try {
+    return JSON.parse(text) as Record<string, unknown>;
+  } catch {
+    return {};
+  }
+}

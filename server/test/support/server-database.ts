@@ -1,0 +1,30 @@
+/** A database for a whole server: a copied data folder, or a database of its own on the PostgreSQL test server. */
+
+import { randomBytes } from 'node:crypto';
+import { cpSync } from 'node:fs';
+import { inject } from 'vitest';
+import type { TestDatabaseKind } from './database.ts';
+import { onServer, postgresTemplate, serverLoginUrl } from './database-urls.ts';
+
+/** What a server needs to use it. */
+export interface ServerDatabase {
+  /** Settings that name the database. */
+  readonly environment: Readonly<Record<string, string>>;
+  readonly remove: () => Promise<void>;
+}
+
+/** Makes a migrated, empty database of a kind for a server with this data folder. */
+export async function makeServerDatabase(kind: TestDatabaseKind['name'], dataDir: string): Promise<ServerDatabase> {
+  if (kind === 'pglite') {
+    cpSync(inject('pgliteTemplate'), dataDir, { recursive: true });
+    return { environment: {}, remove: async () => {} };
+  }
+  const serverUrl = inject('postgresUrl');
+  if (serverUrl === undefined) throw new Error('TEST_DATABASE_URL is not set.');
+  const name = `genai_test_${randomBytes(6).toString('hex')}`;
+  await onServer(serverUrl, (client) => client.query(`create database ${name} template ${postgresTemplate.database}`));
+  return {
+    environment: { DATABASE_URL: serverLoginUrl(serverUrl, name) },
+    remove: () => onServer(serverUrl, (client) => client.query(`drop database if exists ${name} with (force)`)),
+  };
+}
