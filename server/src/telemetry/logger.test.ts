@@ -26,19 +26,47 @@ describe('a log line', () => {
   it('carries time, level, service, request id and tenant id', () => {
     const { log, last } = capture();
     log.child({ requestId: 'req_1', tenantId: 'ten_1' }).info({ status: 200 }, 'answered');
-    expect(last()).toMatchObject({ level: 'info', service: 'genai-test', requestId: 'req_1', tenantId: 'ten_1', status: 200, msg: 'answered' });
+    expect(last()).toMatchObject({
+      level: 'info',
+      service: 'genai-test',
+      requestId: 'req_1',
+      tenantId: 'ten_1',
+      status: 200,
+      msg: 'answered',
+    });
     expect(String(last()['time'])).toMatch(/^\d{4}-\d\d-\d\dT/);
   });
 
   it.each([
-    'authorization', 'Cookie', 'set-cookie', 'password', 'apiKey', 'x-api-key', 'refresh_token', 'accessToken', 'secret',
-    'question', 'answer', 'content', 'messages', 'prompt', 'quote', 'text', 'body', 'title', 'filename', 'email',
+    'authorization',
+    'Cookie',
+    'set-cookie',
+    'password',
+    'apiKey',
+    'x-api-key',
+    'refresh_token',
+    'accessToken',
+    'secret',
+    'question',
+    'answer',
+    'content',
+    'messages',
+    'prompt',
+    'quote',
+    'text',
+    'body',
+    'title',
+    'filename',
+    'email',
   ])('does not say what stands under %s, at any depth or in a binding', (key) => {
     const { log, lines } = capture();
     log.info({ [key]: secret }, 'top');
     log.info({ a: { b: [{ [key]: { nested: secret } }] } }, 'deep');
     log.child({ [key]: secret }).info('bound');
-    log.child({ outer: 1 }).child({ inner: { [key]: [secret] } }).info('bound twice');
+    log
+      .child({ outer: 1 })
+      .child({ inner: { [key]: [secret] } })
+      .info('bound twice');
     expect(lines).toHaveLength(4);
     expect(lines.join('')).not.toContain(secret);
   });
@@ -88,7 +116,11 @@ describe('a logged error', () => {
 
   it('shows neither the properties that drivers hang on errors nor the parameters in the message of a failed statement', () => {
     const { log, lines } = capture();
-    const inner = Object.assign(new Error('bad'), { params: [secret], detail: `Key (email)=(${secret})`, query: secret });
+    const inner = Object.assign(new Error('bad'), {
+      params: [secret],
+      detail: `Key (email)=(${secret})`,
+      query: secret,
+    });
     const failed = new Error(`Failed query: select 1\nparams: ${secret}`, { cause: inner });
     log.error({ err: failed }, 'failed');
     log.error(failed);

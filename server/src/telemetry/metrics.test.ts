@@ -14,10 +14,16 @@ describe('metrics', () => {
     metrics.costNanoDollars.add({ tier: 'free' }, 12_345_678_901n);
     metrics.schedulerWaiting.set(3);
     metrics.ingestDuration.record({}, 0.3);
-    expect(await linesOf(metrics, 'genai_questions_total{')).toEqual(['genai_questions_total{outcome="succeeded",tier="free"} 2']);
-    expect(await linesOf(metrics, 'genai_cost_nano')).toEqual(['genai_cost_nano_dollars_total{tier="free"} 12345678901']);
+    expect(await linesOf(metrics, 'genai_questions_total{')).toEqual([
+      'genai_questions_total{outcome="succeeded",tier="free"} 2',
+    ]);
+    expect(await linesOf(metrics, 'genai_cost_nano')).toEqual([
+      'genai_cost_nano_dollars_total{tier="free"} 12345678901',
+    ]);
     expect(await linesOf(metrics, 'genai_scheduler_waiting')).toEqual(['genai_scheduler_waiting 3']);
-    expect(await linesOf(metrics, 'genai_ingest_duration_seconds_count')).toEqual(['genai_ingest_duration_seconds_count 1']);
+    expect(await linesOf(metrics, 'genai_ingest_duration_seconds_count')).toEqual([
+      'genai_ingest_duration_seconds_count 1',
+    ]);
     expect((await metrics.exposition()).contentType).toContain('text/plain');
   });
 

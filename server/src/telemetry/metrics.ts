@@ -5,7 +5,13 @@
  * first hundred are kept apart. A tenant id is never a label; per-tenant figures come from the ledger.
  */
 
-import { Counter as PromCounter, Gauge as PromGauge, Histogram as PromHistogram, collectDefaultMetrics, Registry } from 'prom-client';
+import {
+  collectDefaultMetrics,
+  Counter as PromCounter,
+  Gauge as PromGauge,
+  Histogram as PromHistogram,
+  Registry,
+} from 'prom-client';
 import type { TenantTier } from '../context.ts';
 
 type Labels = Readonly<Record<string, string>>;
@@ -27,7 +33,15 @@ export interface Gauge {
 }
 
 /** Steps of a question or chat that are timed; the order is that of the flow. */
-export type QueryStage = 'reserve' | 'guard_input' | 'queue' | 'retrieve' | 'guard_context' | 'generate' | 'guard_output' | 'settle';
+export type QueryStage =
+  | 'reserve'
+  | 'guard_input'
+  | 'queue'
+  | 'retrieve'
+  | 'guard_context'
+  | 'generate'
+  | 'guard_output'
+  | 'settle';
 
 /** How a question or chat ended. */
 export type QueryOutcome = 'succeeded' | 'degraded' | 'blocked' | 'failed' | 'cancelled';
@@ -69,18 +83,36 @@ export function createMetrics(): Metrics {
   const { counter, timing, gauge } = instrumentsOn(registry);
   return {
     httpRequests: counter('http_requests_total', 'HTTP requests answered.', ['method', 'route', 'status']),
-    httpRequestDuration: timing('http_request_duration_seconds', 'Time from the first byte in to the last byte out.', ['method', 'route'], requestBuckets),
+    httpRequestDuration: timing(
+      'http_request_duration_seconds',
+      'Time from the first byte in to the last byte out.',
+      ['method', 'route'],
+      requestBuckets,
+    ),
     questions: counter('questions_total', 'Questions by how they ended.', ['outcome', 'tier']),
     chats: counter('chats_total', 'Chat completions by how they ended.', ['outcome', 'tier']),
-    queryStageDuration: timing('query_stage_duration_seconds', 'Time spent in each step of questions and chats.', ['stage'], requestBuckets),
+    queryStageDuration: timing(
+      'query_stage_duration_seconds',
+      'Time spent in each step of questions and chats.',
+      ['stage'],
+      requestBuckets,
+    ),
     tokens: counter('tokens_total', 'Tokens sent to and received from models.', ['kind', 'model']),
     costNanoDollars: counter('cost_nano_dollars_total', 'Model cost charged, in billionths of a US dollar.', ['tier']),
-    upstreamAttempts: counter('upstream_attempts_total', 'Calls to model endpoints, retries included.', ['provider', 'outcome']),
+    upstreamAttempts: counter('upstream_attempts_total', 'Calls to model endpoints, retries included.', [
+      'provider',
+      'outcome',
+    ]),
     rateLimited: counter('rate_limited_total', 'Requests refused by a rate limit.', ['tier']),
     securityEvents: counter('security_events_total', 'Security events recorded.', ['kind']),
     systemTransactions: counter('system_transactions_total', 'Database transactions across tenants.', ['reason']),
     documentsIngested: counter('documents_ingested_total', 'Documents that reached a final state.', ['outcome']),
-    ingestDuration: timing('ingest_duration_seconds', 'Time of one attempt at ingesting a document.', [], ingestBuckets),
+    ingestDuration: timing(
+      'ingest_duration_seconds',
+      'Time of one attempt at ingesting a document.',
+      [],
+      ingestBuckets,
+    ),
     schedulerSlotsInUse: gauge('scheduler_slots_in_use', 'Model slots in use.'),
     schedulerWaiting: gauge('scheduler_waiting', 'Requests waiting for a model slot.'),
     settleQueueDepth: gauge('settle_queue_depth', 'Finished requests whose usage is not yet in the ledger.'),
@@ -97,7 +129,12 @@ function instrumentsOn(registry: Registry) {
       const bounded = boundedLabels<L>();
       return { add: (labels, amount = 1) => instrument.inc(bounded(labels), Number(amount)) };
     },
-    timing<L extends Labels>(name: string, help: string, labelNames: (keyof L & string)[], buckets: number[]): Timing<L> {
+    timing<L extends Labels>(
+      name: string,
+      help: string,
+      labelNames: (keyof L & string)[],
+      buckets: number[],
+    ): Timing<L> {
       const instrument = new PromHistogram({ ...optionsOf(name, help), labelNames, buckets });
       const bounded = boundedLabels<L>();
       return { record: (labels, seconds) => instrument.observe(bounded(labels), seconds) };

@@ -9,8 +9,31 @@
 /** Keys, in lower case without separators, whose text is never logged: credentials, then content, then personal data. */
 const sensitiveKeys = new Set([
   ...['authorization', 'proxyauthorization', 'cookie', 'setcookie', 'password', 'passwordhash', 'secret', 'secrethash'],
-  ...['key', 'apikey', 'xapikey', 'token', 'accesstoken', 'refreshtoken', 'credential', 'pepper', 'plaintext', 'sealed'],
-  ...['question', 'answer', 'content', 'contents', 'text', 'prompt', 'messages', 'quote', 'passage', 'passages', 'body'],
+  ...[
+    'key',
+    'apikey',
+    'xapikey',
+    'token',
+    'accesstoken',
+    'refreshtoken',
+    'credential',
+    'pepper',
+    'plaintext',
+    'sealed',
+  ],
+  ...[
+    'question',
+    'answer',
+    'content',
+    'contents',
+    'text',
+    'prompt',
+    'messages',
+    'quote',
+    'passage',
+    'passages',
+    'body',
+  ],
   ...['title', 'filename', 'params', 'parameters', 'query', 'email', 'username'],
 ]);
 
@@ -71,7 +94,9 @@ function framesOf(stack: string): string {
 
 function fieldsOf(fields: object, depthLeft: number): Record<string, unknown> {
   const entries = Object.entries(fields).slice(0, itemsMax);
-  return Object.fromEntries(entries.map(([key, value]) => [key, isSensitive(key, value) ? replacement : valueOf(value, depthLeft - 1)]));
+  return Object.fromEntries(
+    entries.map(([key, value]) => [key, isSensitive(key, value) ? replacement : loggedValue(value, depthLeft - 1)]),
+  );
 }
 
 /** Numbers and booleans say nothing: `tokens: 12` and `body: true` may stay. */
@@ -84,7 +109,7 @@ function shortened(text: string): string {
   return text.length > textLengthMax ? `${text.slice(0, textLengthMax)}…` : text;
 }
 
-function valueOf(value: unknown, depthLeft: number): unknown {
+function loggedValue(value: unknown, depthLeft: number): unknown {
   if (typeof value === 'string') return shortened(value);
   if (typeof value === 'bigint') return value.toString();
   if (typeof value !== 'object' || value === null) return value;
@@ -92,6 +117,6 @@ function valueOf(value: unknown, depthLeft: number): unknown {
   if (value instanceof Date) return value.toJSON();
   if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer) return `[${value.byteLength} bytes]`;
   if (depthLeft <= 0) return '[too deep]';
-  if (Array.isArray(value)) return value.slice(0, itemsMax).map((item) => valueOf(item, depthLeft - 1));
+  if (Array.isArray(value)) return value.slice(0, itemsMax).map((item) => loggedValue(item, depthLeft - 1));
   return fieldsOf(value, depthLeft);
 }

@@ -67,7 +67,9 @@ describe('tracing, when on', () => {
     await tracing.close();
     collector.close();
 
-    const [generate, server] = ['generate', 'POST /api/query'].map((name) => collector.spans.find((span) => span.name === name));
+    const [generate, server] = ['generate', 'POST /api/query'].map((name) =>
+      collector.spans.find((span) => span.name === name),
+    );
     expect(server).toMatchObject({ traceId, parentSpanId: 'b7ad6b7169203331' });
     expect(generate).toMatchObject({ traceId, parentSpanId: server?.spanId });
     expect(upstream['traceparent']).toBe(`00-${traceId}-${generate?.spanId}-01`);
@@ -78,7 +80,9 @@ describe('tracing, when on', () => {
     const collector = await startFakeCollector();
     tracing = await startTracing({ ...settings, tracingEndpoint: collector.url });
     const content = 'the merger with Initech';
-    await expect(withSpan('a', {}, async () => Promise.reject(new AppError('upstream_rejected', { detail: content })))).rejects.toThrow();
+    await expect(
+      withSpan('a', {}, async () => Promise.reject(new AppError('upstream_rejected', { detail: content }))),
+    ).rejects.toThrow();
     await expect(withSpan('b', {}, async () => Promise.reject(new TypeError(content)))).rejects.toThrow();
     await tracing.close();
     collector.close();

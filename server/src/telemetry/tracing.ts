@@ -7,8 +7,8 @@
 
 import {
   type Attributes,
-  context,
   type Context,
+  context,
   propagation,
   ROOT_CONTEXT,
   type Span,
@@ -33,14 +33,19 @@ export interface Tracing {
 /** Starts exporting traces when the settings say so; call it once, before the first request. */
 export async function startTracing(settings: Config['observability']): Promise<Tracing> {
   if (!settings.tracingEnabled) return { close: async () => {} };
-  const [{ BatchSpanProcessor, ParentBasedSampler, TraceIdRatioBasedSampler, TracerProvider }, { OTLPTraceExporter }, hooks, core, resources] =
-    await Promise.all([
-      import('@opentelemetry/sdk-trace'),
-      import('@opentelemetry/exporter-trace-otlp-http'),
-      import('@opentelemetry/context-async-hooks'),
-      import('@opentelemetry/core'),
-      import('@opentelemetry/resources'),
-    ]);
+  const [
+    { BatchSpanProcessor, ParentBasedSampler, TraceIdRatioBasedSampler, TracerProvider },
+    { OTLPTraceExporter },
+    hooks,
+    core,
+    resources,
+  ] = await Promise.all([
+    import('@opentelemetry/sdk-trace'),
+    import('@opentelemetry/exporter-trace-otlp-http'),
+    import('@opentelemetry/context-async-hooks'),
+    import('@opentelemetry/core'),
+    import('@opentelemetry/resources'),
+  ]);
   // The share applies to traces that clients began, too, so that a header cannot raise it.
   const share = new TraceIdRatioBasedSampler(settings.tracingSampleRatio);
   const provider = new TracerProvider({
@@ -93,7 +98,9 @@ export interface RequestSpan {
 export function beginRequestSpan(headers: Record<string, unknown>, method: string, route: string): RequestSpan {
   const parent: Context = propagation.extract(ROOT_CONTEXT, headers);
   const attributes = { 'http.request.method': method, 'http.route': route };
-  const span = trace.getTracer(tracerName).startSpan(`${method} ${route}`, { kind: SpanKind.SERVER, attributes }, parent);
+  const span = trace
+    .getTracer(tracerName)
+    .startSpan(`${method} ${route}`, { kind: SpanKind.SERVER, attributes }, parent);
   return {
     run: (fn) => context.with(trace.setSpan(parent, span), fn),
     end(status) {
@@ -113,7 +120,7 @@ export function traceHeaders(): Record<string, string> {
 
 /** Messages of errors can quote content, so only the code or type is kept. */
 function markFailed(span: Span, error: unknown): void {
-  const type = isAppError(error) ? error.code : error instanceof Error ? error.name : typeof error;
+  const type = isAppError(error) ? error.code : ((error as Partial<Error> | undefined)?.name ?? typeof error);
   span.setAttribute('error.type', type);
   span.setStatus({ code: SpanStatusCode.ERROR, message: type });
 }

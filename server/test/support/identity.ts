@@ -44,6 +44,7 @@ export function identityOn({ database }: TestDatabase, overrides: Partial<Config
 
   return {
     database,
+    vault,
     clock,
     identity,
     tenants,

@@ -1,0 +1,190 @@
+/**
+ * The only place that makes error bodies: RFC 9457 problem details, and on /v1 the OpenAI error object.
+ *
+ * Nothing of an unknown error reaches the client but its request id; it is logged with its stack. A missing id and an id
+ * of another tenant give the same answer.
+ */
+
+import { STATUS_CODES } from 'node:http';
+import type { Socket } from 'node:net';
+import type { FastifyInstance, FastifyReply, FastifyRequest, HTTPMethods } from 'fastify';
+import { newId } from '../../db/index.ts';
+import { AppError, type FieldError, isAppError } from '../../errors.ts';
+import { isGatewayPath } from '../request-state.ts';
+import type { OpenAiError, Problem } from '../schemas/errors.ts';
+import type { Services } from '../services.ts';
+import { type NamedLimits, translateConnectionError, translateError } from './foreign-errors.ts';
+
+/** How long a client may go on sending a body that was refused. */
+const lingerMs = 2000;
+
+/** Wait that is suggested when an error that may pass names none. */
+const retryAfterDefaultMs = 1000;
+
+/** The body of an error as the surface of a request speaks it. */
+function errorBody(error: AppError, request: FastifyRequest): Problem | OpenAiError {
+  return isGatewayPath(request.url) ? openAiErrorFrom(error) : problemFrom(error, request.id, request.url);
+}
+
+/** Logs an error that struck after an answer had begun, and makes the body that is sent inside the stream. */
+export function streamErrorBody(thrown: unknown, request: FastifyRequest): Problem | OpenAiError {
+  const error = isAppError(thrown) ? thrown : new AppError('internal_error', { cause: thrown });
+  logError(error, request);
+  return errorBody(error, request);
+}
+
+function problemFrom(error: AppError, requestId: string, url: string | undefined): Problem {
+  const { status, title, fix } = error.definition;
+  return {
+    type: `/docs#error-${error.code}`,
+    title,
+    status,
+    code: error.code,
+    // Whoever may not know of a thing must not learn of it from how its absence is described.
+    ...(error.detail === undefined || error.code === 'resource_not_found' ? {} : { detail: error.detail }),
+    fix,
+    ...(url === undefined ? {} : { instance: url.split('?', 1)[0] ?? url }),
+    request_id: requestId,
+    ...(error.errors === undefined ? {} : { errors: [...error.errors] }),
+  };
+}
+
+function openAiErrorFrom(error: AppError): OpenAiError {
+  const [field] = error.errors ?? [];
+  const said = [
+    error.definition.title,
+    error.detail,
+    field && `${parameterOf(field) ?? field.location}: ${field.message}`,
+  ];
+  const message = said.filter((part) => part !== undefined).join(' ');
+  return {
+    error: {
+      message,
+      type: openAiType(error),
+      param: field === undefined ? null : parameterOf(field),
+      code: error.code,
+    },
+  };
+}
+
+/** A field in the notation of the OpenAI API: `messages[0].role`. */
+function parameterOf({ pointer }: FieldError): string | null {
+  if (pointer === '') return null;
+  return pointer
+    .slice(1)
+    .replaceAll(/\/(\d+)(?=\/|$)/g, '[$1]')
+    .replaceAll('/', '.');
+}
+
+function openAiType({ code, definition: { status } }: AppError): string {
+  if (code === 'insufficient_quota') return 'insufficient_quota';
+  const byStatus: Readonly<Record<number, string>> = {
+    401: 'authentication_error',
+    403: 'permission_error',
+    429: 'rate_limit_error',
+  };
+  return byStatus[status] ?? (status >= 500 ? 'server_error' : 'invalid_request_error');
+}
+
+/** Headers that tell clients whether and when to try again. */
+function errorHeaders(error: AppError): Record<string, string> {
+  const { retryable, status } = error.definition;
+  const isWaitKnown = error.retryAfterMs !== undefined || (retryable && (status === 429 || status === 503));
+  const waitMs = error.retryAfterMs ?? retryAfterDefaultMs;
+  return {
+    // The OpenAI SDKs obey this before any rule of their own.
+    'x-should-retry': String(retryable),
+    ...(isWaitKnown ? { 'retry-after': String(Math.ceil(waitMs / 1000)), 'retry-after-ms': String(waitMs) } : {}),
+    ...(status === 401 ? { 'www-authenticate': 'Bearer' } : {}),
+  };
+}
+
+/** What error handling needs. */
+export interface ErrorDeps {
+  readonly services: Pick<Services, 'metrics' | 'onNotFound'>;
+  readonly limits: NamedLimits;
+}
+
+/** Answers a request with an error. */
+export function sendError(
+  thrown: unknown,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  { services, limits }: ErrorDeps,
+): void {
+  const error = translateError(thrown, limits);
+  const { status } = error.definition;
+  logError(error, request);
+  // Requests that failed before the first hook have no state.
+  const ctx = (request.state as FastifyRequest['state'] | undefined)?.ctx;
+  if (error.code === 'rate_limit_exceeded') services.metrics.rateLimited.add({ tier: ctx?.tier ?? 'anonymous' });
+  if (error.code === 'resource_not_found' && ctx !== undefined)
+    void services.onNotFound?.(ctx, idOf(request)).catch(() => {});
+  if (error.code === 'request_cancelled' || reply.raw.headersSent) {
+    // There is nobody to tell, or something else was already told.
+    reply.hijack();
+    reply.raw.destroy();
+    return;
+  }
+  cutUnreadBody(request);
+  const mediaType = isGatewayPath(request.url)
+    ? 'application/json; charset=utf-8'
+    : 'application/problem+json; charset=utf-8';
+  reply
+    .code(status)
+    .headers(errorHeaders(error))
+    .type(mediaType)
+    .send(JSON.stringify(errorBody(error, request)));
+}
+
+/**
+ * What still comes of a refused body is thrown away, so that the client gets to read why; who goes on sending is cut off.
+ */
+function cutUnreadBody({ raw }: FastifyRequest): void {
+  if (raw.complete !== false) return;
+  raw.resume();
+  const cut = setTimeout(() => raw.complete || raw.socket.destroy(), lingerMs);
+  raw.once('close', () => clearTimeout(cut));
+}
+
+function idOf(request: FastifyRequest): string {
+  return (request.params as { id?: string } | undefined)?.id ?? '';
+}
+
+function logError(error: AppError, { log }: FastifyRequest): void {
+  if (error.code === 'internal_error') log.error({ err: error.cause ?? error }, 'request failed');
+  else if (error.definition.status >= 500) log.warn({ err: error }, 'request failed');
+  else log.debug({ code: error.code, detail: error.message }, 'request refused');
+}
+
+const methods: readonly HTTPMethods[] = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'];
+
+/** Installs the handlers of errors and of requests that no route takes. */
+export function installErrors(app: FastifyInstance, deps: ErrorDeps): void {
+  app.setErrorHandler((error, request, reply) => sendError(error, request, reply, deps));
+  app.setNotFoundHandler((request, reply) => {
+    const path = request.url.split('?', 1)[0] ?? '';
+    const allowed = methods.filter((method) => app.findRoute({ method, url: path }) !== null);
+    if (allowed.length > 0) reply.header('allow', allowed.join(', '));
+    sendError(new AppError(allowed.length > 0 ? 'method_not_allowed' : 'route_not_found'), request, reply, deps);
+  });
+}
+
+/** Answers bytes that are not HTTP, or come too slowly or with too many headers, and closes the connection. */
+export function answerConnectionError(thrown: Error, socket: Socket, limits: NamedLimits): void {
+  if (!socket.writable || (thrown as { code?: string }).code === 'ECONNRESET') {
+    socket.destroy();
+    return;
+  }
+  const error = translateConnectionError(thrown, limits);
+  const { status } = error.definition;
+  const body = JSON.stringify(problemFrom(error, newId('request'), undefined));
+  const head = [
+    `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? 'Error'}`,
+    'Content-Type: application/problem+json; charset=utf-8',
+    `Content-Length: ${Buffer.byteLength(body)}`,
+    'Cache-Control: no-store',
+    'Connection: close',
+  ];
+  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);
+}

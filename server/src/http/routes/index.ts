@@ -1,0 +1,27 @@
+/** All operations, in the order of the reference. */
+
+import type { Operation } from '../operation.ts';
+import { accountingOperations } from './accounting.ts';
+import { collectionOperations } from './collections.ts';
+import { documentOperations } from './documents.ts';
+import { gatewayOperations } from './gateway.ts';
+import { keyOperations } from './keys.ts';
+import { loginOperations } from './login.ts';
+import { operatorOperations } from './operators.ts';
+import { queryOperations } from './query.ts';
+import { serverOperations } from './server.ts';
+import { userOperations } from './users.ts';
+
+/** Every operation that the server has. */
+export const operations: readonly Operation[] = [
+  ...loginOperations,
+  ...queryOperations,
+  ...documentOperations,
+  ...collectionOperations,
+  ...gatewayOperations,
+  ...userOperations,
+  ...keyOperations,
+  ...accountingOperations,
+  ...operatorOperations,
+  ...serverOperations,
+];

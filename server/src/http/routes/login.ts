@@ -1,0 +1,151 @@
+/** Signing in, staying signed in, signing out. */
+
+import { z } from 'zod';
+import { can, permissionNames } from '../../access/index.ts';
+import { defineOperation } from '../operation.ts';
+import { user } from '../schemas/people.ts';
+import { snakeCased } from '../schemas/snake-case.ts';
+import { idParams, plainText, tenantTier, time } from '../schemas/wire.ts';
+
+const tokenPair = z
+  .object({
+    access_token: z.string().describe('Send it as `Authorization: Bearer`.'),
+    token_type: z.literal('Bearer'),
+    expires_in: z.int().describe('Seconds until the access token expires.'),
+    refresh_token: z.string().describe('Works once; refreshing returns the next one.'),
+  })
+  .meta({ id: 'TokenPair' });
+
+const session = z
+  .object({
+    id: z.string(),
+    user_agent: z.string().nullable(),
+    is_current: z.boolean().describe('Whether this request belongs to it.'),
+    created_at: time,
+    last_used_at: time,
+    expires_at: time,
+  })
+  .meta({ id: 'Session' });
+
+const me = z
+  .object({
+    user,
+    tenant: z.object({ id: z.string(), slug: z.string(), name: z.string(), tier: tenantTier, region: z.string() }),
+    permissions: z.array(z.string()).describe('What this credential may do.'),
+    credential: z.object({ kind: z.enum(['session', 'api_key']), id: z.string() }),
+  })
+  .meta({ id: 'Me' });
+
+function wireTokens(pair: {
+  readonly accessToken: string;
+  readonly expiresInSeconds: number;
+  readonly refreshToken: string;
+}) {
+  const { accessToken, expiresInSeconds, refreshToken } = pair;
+  return {
+    access_token: accessToken,
+    token_type: 'Bearer' as const,
+    expires_in: expiresInSeconds,
+    refresh_token: refreshToken,
+  };
+}
+
+export const loginOperations = [
+  defineOperation({
+    method: 'POST',
+    path: '/api/auth/login',
+    operationId: 'login',
+    summary: 'Sign in with a password.',
+    tag: 'login',
+    access: 'public',
+    body: z
+      .strictObject({
+        tenant: plainText(1, 63)
+          .exactOptional()
+          .describe('Slug of the tenant; may be left out by who has one account only.'),
+        email: plainText(1, 254),
+        password: z.string().min(1).max(1024),
+      })
+      .meta({ id: 'LoginRequest' }),
+    success: { status: 200, description: 'Signed in.', schema: tokenPair },
+    errors: ['login_failed'],
+    async handle({ services, body, request }) {
+      const userAgent = request.headers['user-agent'];
+      return wireTokens(
+        await services.identity.login({
+          ...body,
+          requestId: request.id,
+          ...(userAgent === undefined ? {} : { userAgent }),
+        }),
+      );
+    },
+  }),
+
+  defineOperation({
+    method: 'POST',
+    path: '/api/auth/refresh',
+    operationId: 'refreshLogin',
+    summary: 'Exchange a refresh token for new tokens.',
+    description: 'A refresh token works once. Using one again ends its session, since it must have been copied.',
+    tag: 'login',
+    access: 'public',
+    body: z.strictObject({ refresh_token: z.string().min(1).max(1024) }).meta({ id: 'RefreshRequest' }),
+    success: { status: 200, description: 'New tokens.', schema: tokenPair },
+    errors: ['authentication_required'],
+    handle: async ({ services, body }) => wireTokens(await services.identity.refresh(body.refresh_token)),
+  }),
+
+  defineOperation({
+    method: 'POST',
+    path: '/api/auth/logout',
+    operationId: 'logout',
+    summary: 'End the session of this access token.',
+    tag: 'login',
+    access: 'authenticated',
+    success: { status: 204, description: 'The session has ended.' },
+    errors: ['state_conflict'],
+    handle: ({ services, ctx }) => services.identity.logout(ctx),
+  }),
+
+  defineOperation({
+    method: 'GET',
+    path: '/api/me',
+    operationId: 'getMe',
+    summary: 'Who you are and what you may do.',
+    tag: 'login',
+    access: 'authenticated',
+    success: { status: 200, description: 'You.', schema: me },
+    async handle({ services, ctx }) {
+      const [user, tenant] = await Promise.all([services.identity.me(ctx), services.tenants.get(ctx)]);
+      const permissions = permissionNames.filter((name) => can(ctx.principal, name).allowed);
+      return { user: snakeCased(user), tenant, permissions, credential: ctx.principal.credential };
+    },
+  }),
+
+  defineOperation({
+    method: 'GET',
+    path: '/api/sessions',
+    operationId: 'listSessions',
+    summary: 'List your login sessions.',
+    tag: 'login',
+    access: { permission: 'sessions:write' },
+    success: {
+      status: 200,
+      description: 'Your sessions.',
+      schema: z.object({ data: z.array(session) }).meta({ id: 'SessionList' }),
+    },
+    handle: async ({ services, ctx }) => ({ data: snakeCased(await services.identity.listSessions(ctx)) }),
+  }),
+
+  defineOperation({
+    method: 'DELETE',
+    path: '/api/sessions/{id}',
+    operationId: 'endSession',
+    summary: 'End one of your login sessions.',
+    tag: 'login',
+    access: { permission: 'sessions:write' },
+    params: idParams,
+    success: { status: 204, description: 'The session has ended.' },
+    handle: ({ services, ctx, params }) => services.identity.endSession(ctx, params.id),
+  }),
+];

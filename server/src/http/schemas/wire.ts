@@ -1,0 +1,72 @@
+/** The vocabulary of the wire: snake_case JSON, times as RFC 3339 in UTC, money as decimal strings. */
+
+import { z } from 'zod';
+import { classifications, tenantTiers, userRoles } from '../../context.ts';
+import { dollarsFromNano } from '../../ledger/index.ts';
+
+/** Sensitivity of content. */
+export const classification = z.enum(classifications).meta({
+  id: 'Classification',
+  description: 'Sensitivity, lowest first; a clearance is the highest that a user may see.',
+});
+
+/** Role of a user. */
+export const userRole = z.enum(userRoles).meta({ id: 'UserRole', description: 'Role within the tenant.' });
+
+/** Service level of a tenant. */
+export const tenantTier = z.enum(tenantTiers).meta({ id: 'TenantTier', description: 'Service level of a tenant.' });
+
+/** A time that is sent: made from a `Date`. */
+export const time = z
+  .date()
+  .transform((date) => date.toISOString())
+  .meta({ type: 'string', format: 'date-time' });
+
+/** Money that is sent: made from integer nano-dollars. */
+export const money = z
+  .bigint()
+  .transform((nano) => ({ nano_usd: nano.toString(), usd: dollarsFromNano(nano) }))
+  .pipe(
+    z.object({
+      nano_usd: z.string().describe('Billionths of a US dollar, an integer.'),
+      usd: z.string().describe('US dollars, a decimal number of up to nine places.'),
+    }),
+  )
+  .meta({ id: 'Money', description: 'An exact amount of money, twice.' });
+
+/** An id in a path. */
+export const idParams = z.object({ id: z.string().regex(/^[a-z]{3}_[0-9a-f]{32}$/) });
+
+/** Text that people typed: well-formed Unicode without control characters other than line breaks and tabs. */
+export function plainText(lengthMin: number, lengthMax: number) {
+  return (
+    z
+      .string()
+      .min(lengthMin, `must have at least ${lengthMin} character${lengthMin === 1 ? '' : 's'}`)
+      .max(lengthMax, `must have at most ${lengthMax} characters`)
+      .refine((text) => text.isWellFormed(), 'must be well-formed Unicode')
+      // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+      .refine((text) => !/[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]/.test(text), 'must have no control characters')
+  );
+}
+
+/** Which page of a list. */
+export const pageQuery = z.strictObject({
+  limit: z.coerce.number().int().min(1).max(200).default(50).describe('Most items in the answer.'),
+  cursor: z.string().max(512).optional().describe('`next_cursor` of the page before.'),
+});
+
+/** The page that a query asks for. */
+export function pageFrom({ limit, cursor }: z.output<typeof pageQuery>) {
+  return { limit, cursor };
+}
+
+/** A page of a list. */
+export function pageOf<T extends z.ZodType>(item: T, id: string) {
+  return z
+    .object({
+      data: z.array(item),
+      next_cursor: z.string().nullable().describe('Asks for the next page; null on the last.'),
+    })
+    .meta({ id });
+}

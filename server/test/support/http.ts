@@ -1,0 +1,150 @@
+/**
+ * The HTTP server over real tenants, identity, audit, limits and documents, on a real database. Only the flows that call
+ * models are stand-ins, which a test gives; nothing is ingested.
+ */
+
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createFileBlobs } from '../../src/blobs/index.ts';
+import { loadConfig } from '../../src/config/index.ts';
+import type { Logger, UserRole } from '../../src/context.ts';
+import { createDocuments } from '../../src/documents/index.ts';
+import { createHttpServer, type Services } from '../../src/http/index.ts';
+import { createMemoryLimits, type TierLimits } from '../../src/limits/index.ts';
+import { createSearchIndex } from '../../src/search/index.ts';
+import { createLogger, createMetrics } from '../../src/telemetry/index.ts';
+import { openTestDatabase } from './database.ts';
+import { identityOn, testPassword } from './identity.ts';
+
+/** What a test changes. */
+export interface TestServerOptions {
+  /** Settings, by their variables. */
+  readonly environment?: Readonly<Record<string, string>>;
+  readonly services?: Partial<Services>;
+}
+
+const unlimited: TierLimits = {
+  requestsPerMinute: 1_000_000,
+  tokensPerMinute: 1_000_000,
+  budgetNanoPerMonth: 10n ** 12n,
+};
+
+/** Somebody with a credential. */
+export interface Person {
+  readonly userId: string;
+  readonly email: string;
+  /** Of a session; `headers` has an API key, which no logout ends. */
+  readonly accessToken: string;
+  readonly apiKey: string;
+  readonly headers: { readonly authorization: string };
+}
+
+/** Starts a server with the tenants `acme` and `globex`; the caller closes it. */
+export async function openTestServer({ environment = {}, services: overrides = {} }: TestServerOptions = {}) {
+  const testDatabase = await openTestDatabase();
+  const people = identityOn(testDatabase, { accessTokenTtlSeconds: 3600 });
+  const folder = mkdtempSync(join(tmpdir(), 'genai-http-'));
+  const { config } = loadConfig({ environment: { PORT: '0', LOG_LEVEL: 'trace', ...environment }, directory: folder });
+  const { log, lines } = captureLog(config.observability);
+  const metrics = createMetrics();
+  const { database, audit, identity, tenants } = people;
+  const enqueued: string[] = [];
+  const documents = createDocuments({
+    database,
+    vault: people.vault,
+    audit,
+    blobs: createFileBlobs(join(folder, 'blobs')),
+    search: createSearchIndex(),
+    uploadBytesMax: config.documents.uploadBytesMax,
+    enqueueIngest: async (_tenantId, documentId) => void enqueued.push(documentId),
+    log,
+  });
+  const limits = createMemoryLimits({
+    tiers: {
+      enterprise: unlimited,
+      professional: unlimited,
+      starter: unlimited,
+      free: { ...unlimited, requestsPerMinute: 60 },
+    },
+    keyRequestsPerMinute: config.limits.keyRequestsPerMinute,
+    anonymousRequestsPerMinute: config.limits.anonymousRequestsPerMinute,
+    loadSpent: async () => 0n,
+  });
+  const services: Services = {
+    identity,
+    tenants,
+    documents,
+    audit,
+    limits,
+    metrics,
+    answer: standIn,
+    chat: standIn,
+    models: async () => [{ id: 'test-model', created: 1, ownedBy: 'tests' }],
+    ledger: { usage: async () => [] },
+    health: { components: async () => [{ name: 'database', status: 'ok', required: true }] },
+    ...overrides,
+  };
+  const server = await createHttpServer({ services, config, log });
+  const acme = await addTenant('acme', 'enterprise');
+  const globex = await addTenant('globex', 'free');
+  const operator = await identity.createOperatorKey('tests', people.actor);
+
+  async function addTenant(slug: string, tier: 'enterprise' | 'free') {
+    const tenant = await tenants.create({ slug, name: slug, tier }, { actor: people.actor });
+    await documents.ensureDefaultCollection({ tenantId: tenant.id });
+    const add = (role: UserRole) => addPerson(tenant, role);
+    return { ...tenant, admin: await add('admin'), analyst: await add('analyst'), viewer: await add('viewer') };
+  }
+
+  async function addPerson(tenant: { id: string; slug: string }, role: UserRole): Promise<Person> {
+    const email = `${role}@${tenant.slug}.example`;
+    const clearance = role === 'admin' ? 'restricted' : 'internal';
+    const { user, tokens } = await people.addUser(tenant, { email, role, clearance });
+    const scope = { tenantId: tenant.id, actor: people.actor };
+    const { key } = await identity.createApiKey(scope, { name: 'tests', userId: user.id });
+    return {
+      userId: user.id,
+      email,
+      accessToken: tokens.accessToken,
+      apiKey: key,
+      headers: { authorization: `Bearer ${key}` },
+    };
+  }
+
+  return {
+    ...server,
+    /** In-process requests. */
+    inject: server.app.inject.bind(server.app),
+    acme,
+    globex,
+    operator: { headers: { authorization: `Bearer ${operator.key}` } },
+    password: testPassword,
+    services,
+    config,
+    log,
+    clock: people.clock,
+    securityEvents: () => audit.listSecurityEvents({ limit: 1000 }),
+    enqueued,
+    logLines: lines,
+    async stop() {
+      await server.close();
+      people.close();
+      rmSync(folder, { recursive: true, force: true });
+      await testDatabase.close();
+    },
+  };
+}
+
+/** What `openTestServer` gives. */
+export type TestServer = Awaited<ReturnType<typeof openTestServer>>;
+
+async function standIn(): Promise<never> {
+  throw new Error('This test gave no stand-in for the flow that it calls.');
+}
+
+function captureLog(settings: Parameters<typeof createLogger>[0]): { log: Logger; lines: string[] } {
+  const lines: string[] = [];
+  const log = createLogger(settings, { debug: false, destination: { write: (line: string) => void lines.push(line) } });
+  return { log, lines };
+}
