@@ -12,8 +12,10 @@ export {
 } from './columns.ts';
 export type { Database, SystemTx, TenantTx } from './database.ts';
 export { sqlStateOf } from './errors.ts';
-export { FolderLockedError } from './folder-lock.ts';
+export { FolderLockedError, lockFolder } from './folder-lock.ts';
 export { idPrefixes, isId, newId } from './ids.ts';
+export { inspectPostgres, type PostgresInspection } from './inspect.ts';
+export type { MigrationState } from './migrate.ts';
 export { migrateAsOwner, type OpenDatabase, openDatabase } from './open.ts';
 export { SecondServerError } from './sole-server.ts';
 export { type SystemReason, systemReasons } from './system-reasons.ts';

@@ -63,21 +63,38 @@ export async function migrate(owner: pg.Client, options: MigrateOptions): Promis
   }
 }
 
-/** Throws unless every migration of this version is applied, and none of a later one. */
-export async function assertMigrated(connection: Connection): Promise<void> {
-  const fix = 'Run `genai migrate` with DATABASE_OWNER_URL set to a login that may create roles.';
+/** A migration and whether the database has it. `unknown` is one of a later version of this program. */
+export interface MigrationState {
+  readonly name: string;
+  readonly state: 'applied' | 'pending' | 'unknown';
+}
+
+/** What the server's login sees of the migrations, in order. Before the first one all are pending. */
+export async function migrationStates(connection: Connection): Promise<readonly MigrationState[]> {
   const { rows } = await inRole(connection, 'genai_system', () =>
     connection.query<{ name: string }>('select name from genai.schema_migrations'),
   ).catch((error: { code?: string }) => {
-    if (statesBeforeSetUp.has(error.code ?? ''))
-      throw new SetupError(`The database is not set up. ${fix}`, { cause: error });
+    if (statesBeforeSetUp.has(error.code ?? '')) return { rows: [] };
     throw error;
   });
   const applied = new Set(rows.map(({ name }) => name));
-  const known = migrationFiles().map(({ name }) => name);
-  const pending = known.filter((name) => !applied.has(name));
+  const known = new Set(migrationFiles().map(({ name }) => name));
+  const stateOf = (name: string) => {
+    if (!known.has(name)) return 'unknown';
+    return applied.has(name) ? 'applied' : 'pending';
+  };
+  return [...new Set([...known, ...applied])].sort().map((name) => ({ name, state: stateOf(name) }));
+}
+
+/** @throws {SetupError} unless every migration of this version is applied, and none of a later one. */
+export async function assertMigrated(connection: Connection): Promise<void> {
+  const fix = 'Run `genai migrate` with DATABASE_OWNER_URL set to a login that may create roles.';
+  const states = await migrationStates(connection);
+  const namesIn = (wanted: MigrationState['state']) =>
+    states.filter(({ state }) => state === wanted).map(({ name }) => name);
+  const [pending, unknown] = [namesIn('pending'), namesIn('unknown')];
+  if (pending.length === states.length) throw new SetupError(`The database is not set up. ${fix}`);
   if (pending.length > 0) throw new SetupError(`Migrations are pending: ${pending.join(', ')}. ${fix}`);
-  const unknown = [...applied].filter((name) => !known.includes(name));
   if (unknown.length > 0) {
     throw new SetupError(
       `The database was migrated by a later version (${unknown.join(', ')}). Start that version or newer.`,

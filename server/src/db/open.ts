@@ -30,13 +30,20 @@ export interface OpenDatabaseHooks {
 
 const embeddedLogin = 'genai_server';
 
+/** What for: a server migrates and must be alone where there is no Redis; a command does neither on PostgreSQL. */
+export type DatabaseUse = 'server' | 'command';
+
 /**
  * Opens the database, applies pending migrations where this process may, and checks the walls between tenants.
  * @throws when the folder is in use, migrations are pending, or the catalogue check finds a hole.
  */
-export async function openDatabase(config: Config, hooks: OpenDatabaseHooks): Promise<OpenDatabase> {
+export async function openDatabase(
+  config: Config,
+  hooks: OpenDatabaseHooks,
+  use: DatabaseUse = 'server',
+): Promise<OpenDatabase> {
   const { url } = config.database;
-  return url === undefined ? openEmbedded(config, hooks) : openPostgres(url, config, hooks);
+  return url === undefined ? openEmbedded(config, hooks) : openPostgres(url, config, hooks, use);
 }
 
 async function openEmbedded(config: Config, hooks: OpenDatabaseHooks): Promise<OpenDatabase> {
@@ -79,9 +86,14 @@ export async function openOverEmbedded(
   return { database: { ...database, close }, kind: 'embedded', dump: embedded.dump };
 }
 
-async function openPostgres(url: string, config: Config, hooks: OpenDatabaseHooks): Promise<OpenDatabase> {
+async function openPostgres(
+  url: string,
+  config: Config,
+  hooks: OpenDatabaseHooks,
+  use: DatabaseUse,
+): Promise<OpenDatabase> {
   const { ownerUrl, poolMax, connectTimeoutMs, idleTimeoutMs } = config.database;
-  if (ownerUrl !== undefined) await migrateAsOwner(config, hooks.onMigration);
+  if (ownerUrl !== undefined && use === 'server') await migrateAsOwner(config, hooks.onMigration);
   const pool = new pg.Pool({
     connectionString: url,
     max: poolMax,
@@ -92,8 +104,8 @@ async function openPostgres(url: string, config: Config, hooks: OpenDatabaseHook
   pool.on('error', hooks.onIdleError);
   try {
     await assertSound(pool);
-    const isAlone = config.redis.url === undefined;
-    const unclaim = isAlone ? await claimDatabase(url, connectTimeoutMs, hooks.onIdleError) : async () => {};
+    const mustBeAlone = config.redis.url === undefined && use === 'server';
+    const unclaim = mustBeAlone ? await claimDatabase(url, connectTimeoutMs, hooks.onIdleError) : async () => {};
     const database = createDatabase({ pool, ...timeouts(config), onSystemTransaction: hooks.onSystemTransaction });
     const close = async () => {
       await database.close();

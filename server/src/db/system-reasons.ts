@@ -6,6 +6,7 @@
 export const systemReasons = {
   'identity.authenticate': 'Finds the tenant and user of an API key or login before the tenant is known.',
   'identity.operators': 'Checks and makes the keys of platform operators.',
+  'operators.record': 'Writes what operators did at the command line, such as a backup, into their own audit log.',
   'tenants.administer': 'Creates, lists, changes and suspends tenants, for operators.',
   'ledger.record':
     'Writes attempts before upstream calls and settles finished requests, many tenants in one transaction.',
