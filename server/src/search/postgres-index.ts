@@ -12,8 +12,8 @@ import { type FoundRow, findChunks } from './find-chunks.ts';
 import type { FoundPassage, IndexedChunk, IndexedDocument, SearchIndex } from './search-index.ts';
 import { chunks } from './tables.ts';
 
-/** Rows per statement; bounds the size of one message to the database to about a megabyte. */
-const rowsPerStatement = 100;
+/** Rows per statement; building a statement holds up the event loop, for these some 15 ms. */
+const rowsPerStatement = 50;
 
 /** Makes the index in PostgreSQL. */
 export function createSearchIndex(): SearchIndex {
@@ -21,8 +21,9 @@ export function createSearchIndex(): SearchIndex {
     async wordsOf(tx, box, texts) {
       const blind = createBlinder(box);
       const words: string[] = [];
-      for (const batch of batchesOf(texts))
-        words.push(...(await stemVectors(tx, batch)).map((vector) => blindVector(vector, blind)));
+      for (const batch of batchesOf(texts)) {
+        for (const vector of await stemVectors(tx, batch)) words.push(blindVector(vector, blind));
+      }
       return words;
     },
 
@@ -31,8 +32,9 @@ export function createSearchIndex(): SearchIndex {
         throw new Error('A restricted passage must have no vector.');
       }
       await tx.delete(chunks).where(eq(chunks.documentId, document.documentId));
-      for (const batch of batchesOf(passages))
+      for (const batch of batchesOf(passages)) {
         await tx.insert(chunks).values(batch.map((passage) => rowOf(box, document, passage)));
+      }
     },
 
     relabel,
