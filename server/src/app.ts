@@ -11,7 +11,7 @@ import { createFileBlobs } from './blobs/index.ts';
 import type { Config } from './config/index.ts';
 import type { Logger } from './context.ts';
 import { openDatabase } from './db/index.ts';
-import { collectOrphans, createDocuments, createParser } from './documents/index.ts';
+import { collectOrphans, createDocuments, createParser, type Documents } from './documents/index.ts';
 import { componentsHealth } from './health.ts';
 import { createHttpServer, type Services } from './http/index.ts';
 import { createIdentity } from './identity/index.ts';
@@ -23,9 +23,9 @@ import { createAnswer, createChat, createModels, createRetrieve } from './query/
 import { createRedisPool } from './redis/index.ts';
 import { createScheduler, type Scheduler } from './scheduler/index.ts';
 import { createSearchIndex } from './search/index.ts';
-import { answerSettings, healthChecks, modelEndpoint, parseLimits, tierLimits } from './settings.ts';
+import { answerSettings, healthChecks, keyFilePath, modelEndpoint, parseLimits, tierLimits } from './settings.ts';
 import { createMetrics, type Metrics, startTracing } from './telemetry/index.ts';
-import { createTenants } from './tenants/index.ts';
+import { createTenants, type Tenants } from './tenants/index.ts';
 import { createKeyFile, createLocalKms, createVault } from './vault/index.ts';
 import { createJobs } from './worker/index.ts';
 
@@ -150,7 +150,7 @@ async function build(config: Config, log: Logger, closers: (() => Promise<void> 
   });
   const services: Services = {
     identity,
-    tenants,
+    tenants: withDefaultCollection(tenants, documents),
     documents,
     answer: createAnswer({ ...meter, retrieve, scheduler, provider, settings: answerSettings(config) }),
     chat: createChat({ ...meter, scheduler, upstream, settings: { outputTokensMax: config.llm.outputTokensMax } }),
@@ -181,6 +181,18 @@ async function build(config: Config, log: Logger, closers: (() => Promise<void> 
   };
 }
 
+/** A new tenant has somewhere to upload to before anybody of it can sign in. */
+function withDefaultCollection(tenants: Tenants, documents: Documents): Tenants {
+  return {
+    ...tenants,
+    async create(input, by) {
+      const tenant = await tenants.create(input, by);
+      await documents.ensureDefaultCollection({ tenantId: tenant.id });
+      return tenant;
+    },
+  };
+}
+
 /** Reads what goes up and down at the moment that somebody looks. */
 function withGauges(metrics: Metrics, scheduler: Scheduler, ledger: Ledger): Metrics {
   return {
@@ -196,9 +208,9 @@ function withGauges(metrics: Metrics, scheduler: Scheduler, ledger: Ledger): Met
 }
 
 /** The key file; a development server makes its own on first start, a production server never does. */
-function keyFile({ encryption, server }: Config): string {
-  const path = encryption.keyFile ?? join(server.dataDir, 'keys', 'local.key');
-  if (server.environment !== 'production' && !existsSync(path)) createKeyFile(path);
+function keyFile(config: Config): string {
+  const path = keyFilePath(config);
+  if (config.server.environment !== 'production' && !existsSync(path)) createKeyFile(path);
   return path;
 }
 

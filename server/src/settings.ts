@@ -1,5 +1,6 @@
-/** Turns settings into what modules take; only the composition root uses it. */
+/** Turns settings into what modules take; only the composition root and the command line use it. */
 
+import { join } from 'node:path';
 import type { Config } from './config/index.ts';
 import type { TenantTier } from './context.ts';
 import type { Database } from './db/index.ts';
@@ -8,6 +9,11 @@ import type { TierLimits } from './limits/index.ts';
 import { createOpenAiUpstream, type Embedder, type OpenAiUpstream } from './llm/index.ts';
 import type { RedisPool } from './redis/index.ts';
 import { probeOpenSearch, type SearchIndex } from './search/index.ts';
+
+/** Where the key encryption key is. */
+export function keyFilePath({ encryption, server }: Config): string {
+  return encryption.keyFile ?? join(server.dataDir, 'keys', 'local.key');
+}
 
 /** Limits by tier. */
 export function tierLimits(limits: Config['limits']): Readonly<Record<TenantTier, TierLimits>> {
