@@ -1,0 +1,3 @@
+/** From stored documents to searchable passages. */
+
+export { createIngest, type Ingest, type IngestOptions, type IngestOutcome, type IngestRequest } from './ingest.ts';
