@@ -19,7 +19,12 @@ export interface TestApp {
   /** Lines of the log, newest last. */
   readonly logLines: () => readonly string[];
   /** Sends JSON as a user, or a form or nothing; returns the status and the parsed body. */
-  readonly call: (as: FirstRunUser | string | undefined, method: string, path: string, body?: unknown) => Promise<Reply>;
+  readonly call: (
+    as: FirstRunUser | string | undefined,
+    method: string,
+    path: string,
+    body?: unknown,
+  ) => Promise<Reply>;
   readonly user: (tenant: 'acme' | 'globex', role: UserRole) => FirstRunUser;
   readonly close: () => Promise<void>;
 }
@@ -35,7 +40,10 @@ export interface Reply {
 const logLinesMax = 10_000;
 
 /** Starts a server. `environment` overrides settings. */
-export async function startTestApp(kind: TestDatabaseKind, environment: Readonly<Record<string, string>> = {}): Promise<TestApp> {
+export async function startTestApp(
+  kind: TestDatabaseKind,
+  environment: Readonly<Record<string, string>> = {},
+): Promise<TestApp> {
   const dataDir = mkdtempSync(join(tmpdir(), 'genai-app-'));
   const made = await makeServerDatabase(kind.name, dataDir);
   const { config } = loadConfig({
