@@ -13,7 +13,6 @@ export const systemReasons = {
   'audit.security': 'Records and lists security events, which tenants must not read.',
   'ingest.recover': 'Finds documents whose ingestion was interrupted, by id only.',
   'jobs.queue': 'Runs the statements of the job queue, whose payloads are ids.',
-  'limits.rebuild': 'Sums what tenants spent this month, to rebuild budget counters after a start.',
 } as const;
 
 export type SystemReason = keyof typeof systemReasons;

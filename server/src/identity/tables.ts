@@ -10,7 +10,7 @@ export const tenants = genaiSchema.table('tenants', {
   tenantId: text('tenant_id').notNull(),
   slug: text('slug').notNull(),
   tier: tenantTier('tier').notNull(),
-  status: text('status', { enum: ['active', 'suspended', 'deleted'] }).notNull(),
+  status: genaiSchema.enum('tenant_status', ['active', 'suspended', 'deleted'])('status').notNull(),
 });
 
 export const users = genaiSchema.table('users', {
@@ -20,7 +20,7 @@ export const users = genaiSchema.table('users', {
   name: text('name').notNull(),
   role: userRole('role').notNull(),
   clearance: classificationTier('clearance').notNull(),
-  status: text('status', { enum: userStatuses }).notNull().default('active'),
+  status: genaiSchema.enum('user_status', userStatuses)('status').notNull().default('active'),
   passwordHashSealed: bytes('password_hash_sealed'),
   createdAt: timestamp('created_at', { withTimezone: true }).notNull().defaultNow(),
   updatedAt: timestamp('updated_at', { withTimezone: true }).notNull().defaultNow(),

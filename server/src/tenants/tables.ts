@@ -10,7 +10,7 @@ export const tenants = genaiSchema.table('tenants', {
   slug: text('slug').notNull(),
   name: text('name').notNull(),
   tier: tenantTier('tier').notNull(),
-  status: text('status', { enum: tenantStatuses }).notNull().default('active'),
+  status: genaiSchema.enum('tenant_status', tenantStatuses)('status').notNull().default('active'),
   region: text('region').notNull(),
   createdAt: timestamp('created_at', { withTimezone: true }).notNull().defaultNow(),
   updatedAt: timestamp('updated_at', { withTimezone: true }).notNull().defaultNow(),
