@@ -33,16 +33,6 @@ export interface TestDatabaseKind {
   readonly open: () => Promise<TestDatabase>;
 }
 
-declare module 'vitest' {
-  interface ProvidedContext {
-    /** Folder of a migrated embedded database. */
-    pgliteTemplate: string;
-    /** Server to make databases on, as superuser; undefined when there is none. */
-    postgresUrl: string | undefined;
-    redisUrl: string | undefined;
-  }
-}
-
 const hooks = { onSystemTransaction: () => {}, onMigration: () => {}, onIdleError: () => {} };
 
 /** All databases that this run can test on; every one of them must be tested. */
@@ -50,6 +40,13 @@ export const testDatabases: readonly TestDatabaseKind[] = [
   { name: 'pglite', open: openTestPglite },
   ...(inject('postgresUrl') === undefined ? [] : [{ name: 'postgresql' as const, open: openTestPostgres }]),
 ];
+
+/** PostgreSQL when there is a server, else PGlite: for servers whose database is not the subject of the test. */
+export function anyTestDatabase(): TestDatabaseKind {
+  const [pglite, postgresql] = testDatabases;
+  if (pglite === undefined) throw new Error('There is always PGlite.');
+  return postgresql ?? pglite;
+}
 
 /** PostgreSQL when there is a server, else PGlite: for tests whose subject is not the database. */
 export async function openTestDatabase(): Promise<TestDatabase> {

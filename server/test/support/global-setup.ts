@@ -1,4 +1,4 @@
-/** Runs once before all tests: migrates the template databases that tests clone. */
+/** Runs once before all tests: migrates the template databases that tests clone, and says what the run may use. */
 
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -7,6 +7,23 @@ import type { TestProject } from 'vitest/node';
 import { loadConfig } from '../../src/config/index.ts';
 import { migrateAsOwner, openDatabase } from '../../src/db/open.ts';
 import { onServer, postgresTemplate, serverLoginUrl, withDatabase } from './database-urls.ts';
+
+declare module 'vitest' {
+  interface ProvidedContext {
+    /** Folder of a migrated embedded database. */
+    pgliteTemplate: string;
+    /** Server to make databases on, as superuser; undefined when there is none. */
+    postgresUrl: string | undefined;
+    redisUrl: string | undefined;
+    /** Program of a browser. Tests that need it fail where it is missing. */
+    chromiumPath: string;
+    /** Whether this run has time for many repetitions (`make test-long`). */
+    isLong: boolean;
+  }
+}
+
+/** Where Debian puts the browser that `make test` installs. */
+const chromiumPathDefault = '/usr/bin/chromium';
 
 /** Makes the templates; the returned function removes them. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
@@ -24,6 +41,8 @@ export default async function setup(project: TestProject): Promise<() => Promise
   if (postgresUrl !== undefined) await migrateTemplate(postgresUrl);
   project.provide('postgresUrl', postgresUrl);
   project.provide('redisUrl', process.env['TEST_REDIS_URL']);
+  project.provide('chromiumPath', process.env['CHROMIUM_PATH'] || chromiumPathDefault);
+  project.provide('isLong', process.env['GENAI_TEST_LONG'] === '1');
 
   return async () => {
     rmSync(pgliteTemplate, { recursive: true, force: true });
