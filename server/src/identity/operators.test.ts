@@ -23,6 +23,9 @@ describe.each(testDatabases)('operators on $name', ({ open }) => {
     const { key, id, name } = await platform.identity.createOperatorKey('on call', platform.actor);
     expect(await platform.identity.authenticateOperator(key)).toEqual({ id, name });
     expect(JSON.stringify(await test.superuser('select * from genai.operator_keys'))).not.toContain(key.slice(-43));
+    for (const wrong of [key.replace(key.slice(-43), 'A'.repeat(43)), key.slice(0, -1), `${key}A`]) {
+      await expect(platform.identity.authenticateOperator(wrong)).rejects.toSatisfy(codeIs('authentication_required'));
+    }
     await platform.identity.revokeOperatorKey(id, { kind: 'operator', id });
     await expect(platform.identity.authenticateOperator(key)).rejects.toSatisfy(codeIs('authentication_required'));
     for (const gone of [id, newId('operatorKey'), '\u0000']) {
