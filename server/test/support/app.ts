@@ -61,7 +61,7 @@ export async function startTestApp(
   const log = pino({ level: 'debug' }, { write: (line) => void (lines.length < logLinesMax && lines.push(line)) });
   const app = await createApp(config, log);
   const baseUrl = await app.listen();
-  const firstRun = await prepareFirstRun(app, dataDir, baseUrl, log);
+  const firstRun = await prepareFirstRun(app, dataDir, baseUrl, log, () => {});
   if (firstRun === undefined) throw new Error('The database of a test was not empty.');
 
   return {
