@@ -252,6 +252,26 @@ describe.each(testDatabases)('ingestion on $name', ({ open }) => {
     });
   });
 
+  it('after a label rose leaves no word of the document readable in the database', async () => {
+    const id = await upload(handbook, { classification: 'public' });
+    await ingest(id);
+    const stored = async () => {
+      const rows = await database.superuser(
+        `select encode(text_sealed, 'escape') as sealed from genai.document_versions where document_id = $1
+         union all select encode(text_sealed, 'escape') || encode(heading_path_sealed, 'escape') from genai.chunks where document_id = $1
+         union all select encode(title_sealed, 'escape') from genai.documents where id = $1`,
+        [id],
+      );
+      return JSON.stringify(rows);
+    };
+    for (const word of ['hotels', 'Travel policy', 'Trains']) expect(await stored()).toContain(word);
+    await on.documents.update(admin(), id, { classification: 'confidential' });
+    for (const word of ['hotels', 'Travel policy', 'Trains']) expect(await stored()).not.toContain(word);
+    expect((await on.documents.text(admin(), id)).text).toContain('140 euros');
+    expect((await find('hotels'))[0]?.text).toContain('140 euros');
+    expect(await find('hotels', 'internal')).toEqual([]);
+  });
+
   it('after a label fell below restricted makes the vectors, and meanwhile the document stays searchable', async () => {
     const id = await upload(handbook, { classification: 'restricted' });
     await ingest(id);

@@ -48,7 +48,8 @@ export async function findChunks(tx: TenantTx, request: FindRequest): Promise<Fo
   const arms = armsOf(request);
   if (arms.length === 0) return [];
   const { questionVector } = request;
-  const similarity = questionVector === undefined ? sql`null` : sql`1 - (embedding <=> ${vectorParameter(questionVector)})`;
+  const similarity =
+    questionVector === undefined ? sql`null` : sql`1 - (embedding <=> ${vectorParameter(questionVector)})`;
   const { rows } = await tx.execute<FoundRow & Record<string, unknown>>(sql`
     with fused as (
       select document_id, version, position, sum(1.0 / (${rankOffset} + rank)) as score
