@@ -20,7 +20,7 @@ import { createLedger, type Ledger } from './ledger/index.ts';
 import { createMemoryLimits } from './limits/index.ts';
 import { createOpenAiCompatibleProvider, createUseLiteEmbedder } from './llm/index.ts';
 import { createAnswer, createChat, createModels, createRetrieve } from './query/index.ts';
-import { createRedisPool } from './redis/index.ts';
+import { createRedisPool, type RedisPool } from './redis/index.ts';
 import { createScheduler, type Scheduler } from './scheduler/index.ts';
 import { createSearchIndex } from './search/index.ts';
 import { answerSettings, healthChecks, keyFilePath, modelEndpoint, parseLimits, tierLimits } from './settings.ts';
@@ -44,133 +44,151 @@ const upstreamResponseBytesMax = 64 * 1024 * 1024;
 /** How long after its deadline an attempt without settlement counts as lost to a crash. */
 const orphanGraceMs = 60_000;
 
+/** How often interrupted requests are looked for. */
+const orphanIntervalMs = 60_000;
+
+/** Functions that close what was opened, in the order of opening. */
+type Closers = (() => Promise<void> | void)[];
+
 /**
  * Builds a server; nothing listens yet.
  * @throws when the settings, the database or the keys are not fit to start with; what was opened is closed again.
  */
 export async function createApp(config: Config, log: Logger): Promise<App> {
-  const closers: (() => Promise<void> | void)[] = [];
+  const closers: Closers = [];
   try {
-    return await build(config, log, closers);
+    const infrastructure = await openInfrastructure(config, log, closers);
+    const capabilities = openCapabilities(config, log, closers, infrastructure);
+    return await openFlows(config, log, closers, infrastructure, capabilities);
   } catch (error) {
     await closeAll(closers, log);
     throw error;
   }
 }
 
-async function build(config: Config, log: Logger, closers: (() => Promise<void> | void)[]): Promise<App> {
-  const now = Date.now;
+/** Tier 2: what holds data and reaches out. */
+async function openInfrastructure(config: Config, log: Logger, closers: Closers) {
   const metrics = createMetrics();
   const tracing = await startTracing(config.observability);
   closers.push(tracing.close);
-
   const { database, kind } = await openDatabase(config, {
     onSystemTransaction: (reason) => metrics.systemTransactions.add({ reason }),
     onMigration: (name) => log.info({ name }, 'migration applied'),
     onIdleError: (error) => log.warn({ err: error }, 'database connection lost'),
   });
   closers.push(database.close);
-  const { url: redisUrl, ...redisSettings } = config.redis;
-  const redis =
-    redisUrl === undefined
-      ? undefined
-      : createRedisPool({
-          url: redisUrl,
-          ...redisSettings,
-          onError: (error) => log.warn({ err: error }, 'redis connection lost'),
-        });
+  const redis = openRedis(config.redis, log);
   if (redis !== undefined) closers.push(redis.close);
-
   const vault = createVault({ database, kms: createLocalKms(keyFile(config)), ...config.encryption });
   closers.push(vault.close);
-  const audit = createAuditLog({
-    database,
-    vault,
-    log,
-    onSecurityEvent: (kind) => metrics.securityEvents.add({ kind }),
-  });
-  const blobs = createFileBlobs(join(config.server.dataDir, 'blobs'));
-  const search = createSearchIndex();
-  const embedder = createUseLiteEmbedder({
-    queueTextsMax: config.embeddings.queueMax,
-    timeoutMs: config.embeddings.timeoutMs,
-  });
+  const onSecurityEvent = (kind: string) => metrics.securityEvents.add({ kind });
+  const audit = createAuditLog({ database, vault, log, onSecurityEvent });
+  const { queueMax, timeoutMs } = config.embeddings;
+  const embedder = createUseLiteEmbedder({ queueTextsMax: queueMax, timeoutMs });
   closers.push(embedder.close);
-  const scheduler = createScheduler(config.scheduler);
-
-  const tenants = createTenants({ database, vault, audit });
-  const identity = createIdentity({ database, vault, audit, settings: config.security });
-  const ledger = createLedger({ database, vault, audit, ...config.query });
-  closers.push(ledger.close);
-  const limits = createMemoryLimits({
-    tiers: tierLimits(config.limits),
-    keyRequestsPerMinute: config.limits.keyRequestsPerMinute,
-    anonymousRequestsPerMinute: config.limits.anonymousRequestsPerMinute,
-    loadSpent: ledger.spentSince,
-  });
-
   const upstream = modelEndpoint(config.llm, upstreamResponseBytesMax);
   if (upstream !== undefined) closers.push(upstream.close);
-  const provider = upstream === undefined ? undefined : createOpenAiCompatibleProvider(upstream);
-
-  const isOnlyProcess = kind === 'embedded' || redis === undefined;
-  const jobs = createJobs({ database, log, isOnlyProcess, settings: config.documents });
-  const documents = createDocuments({
+  return {
+    metrics,
     database,
+    databaseKind: kind,
+    /** Without Redis no second process can work on this database. */
+    isOnlyProcess: redis === undefined,
+    redis,
     vault,
     audit,
-    blobs,
-    search,
-    uploadBytesMax: config.documents.uploadBytesMax,
-    enqueueIngest: jobs.enqueueIngest,
-    log,
-  });
+    blobs: createFileBlobs(join(config.server.dataDir, 'blobs')),
+    search: createSearchIndex(),
+    scheduler: createScheduler(config.scheduler),
+    embedder,
+    upstream,
+  };
+}
+
+type Infrastructure = Awaited<ReturnType<typeof openInfrastructure>>;
+
+/** Tier 3, with the queue through which documents ask for their ingestion. */
+function openCapabilities(config: Config, log: Logger, closers: Closers, infrastructure: Infrastructure) {
+  const { database, vault, audit, blobs, search, isOnlyProcess } = infrastructure;
+  const stores = { database, vault, audit };
+  const jobs = createJobs({ database, log, isOnlyProcess, settings: config.documents });
+  const { enqueueIngest } = jobs;
+  const { uploadBytesMax } = config.documents;
+  const documents = createDocuments({ ...stores, blobs, search, uploadBytesMax, enqueueIngest, log });
   const parser = createParser(parseLimits(config.documents));
   closers.push(parser.close);
-  const ingest = createIngest({
-    database,
-    vault,
-    blobs,
-    search,
-    parser,
-    embedder,
-    metrics,
-    log,
-    settings: { ...config.documents, batchSize: config.embeddings.batchSize },
-  });
-
-  const meter = { limits, ledger, metrics, now };
-  const retrieve = createRetrieve({
-    database,
-    vault,
+  const ledger = createLedger({ ...stores, ...config.query });
+  closers.push(ledger.close);
+  const { keyRequestsPerMinute, anonymousRequestsPerMinute } = config.limits;
+  return {
+    jobs,
     documents,
-    search,
-    embedder,
-    candidates: config.search.candidates,
+    parser,
+    ledger,
+    limits: createMemoryLimits({
+      tiers: tierLimits(config.limits),
+      keyRequestsPerMinute,
+      anonymousRequestsPerMinute,
+      loadSpent: ledger.spentSince,
+    }),
+    tenants: withDefaultCollection(createTenants(stores), documents),
+    identity: createIdentity({ ...stores, settings: config.security }),
+  };
+}
+
+type Capabilities = ReturnType<typeof openCapabilities>;
+
+/** Tiers 4 and 5: the flows, and the edge that calls them. */
+async function openFlows(
+  config: Config,
+  log: Logger,
+  closers: Closers,
+  infrastructure: Infrastructure,
+  capabilities: Capabilities,
+): Promise<App> {
+  const { metrics, database, vault, audit, blobs, search, scheduler, embedder, upstream } = infrastructure;
+  const { jobs, documents, parser, ledger, limits, tenants, identity } = capabilities;
+  const now = Date.now;
+  const ingestSettings = { ...config.documents, batchSize: config.embeddings.batchSize };
+  const ingest = createIngest({
+    ...{ database, vault, blobs, search, parser, embedder, metrics, log },
+    settings: ingestSettings,
   });
+  const meter = { limits, ledger, metrics, now };
+  const { candidates } = config.search;
+  const retrieve = createRetrieve({ database, vault, documents, search, embedder, candidates });
+  const provider = upstream === undefined ? undefined : createOpenAiCompatibleProvider(upstream);
+  const { outputTokensMax } = config.llm;
   const services: Services = {
     identity,
-    tenants: withDefaultCollection(tenants, documents),
+    tenants,
     documents,
     answer: createAnswer({ ...meter, retrieve, scheduler, provider, settings: answerSettings(config) }),
-    chat: createChat({ ...meter, scheduler, upstream, settings: { outputTokensMax: config.llm.outputTokensMax } }),
+    chat: createChat({ ...meter, scheduler, upstream, settings: { outputTokensMax } }),
     models: createModels(upstream, now),
     ledger,
     audit,
     limits,
     metrics: withGauges(metrics, scheduler, ledger),
     health: {
-      components: () => componentsHealth(healthChecks(config, { database, redis, upstream, search, embedder, jobs })),
+      components: () => componentsHealth(healthChecks(config, { ...infrastructure, jobs })),
     },
   };
   const http = await createHttpServer({ services, config, log });
 
+  async function settleOrphans(before: number): Promise<void> {
+    const lost = await ledger.settleOrphans(new Date(before));
+    if (lost > 0) log.warn({ lost }, 'requests that a crash interrupted were charged at their bound');
+  }
+  /** Requests of other processes may still run until their deadline; when there are none, all are lost. */
+  const lostBefore = () => now() - config.query.timeoutMs - orphanGraceMs;
+
   return {
     services,
-    databaseKind: kind,
+    databaseKind: infrastructure.databaseKind,
     async listen() {
-      const lost = await ledger.settleOrphans(new Date(now() - config.query.timeoutMs - orphanGraceMs));
-      if (lost > 0) log.warn({ lost }, 'requests that a crash interrupted were charged at their bound');
+      await settleOrphans(infrastructure.isOnlyProcess ? now() : lostBefore());
+      closers.push(every(orphanIntervalMs, log, () => settleOrphans(lostBefore())));
       await jobs.start({ ingest, collectOrphans: (signal) => collectOrphans({ database, blobs }, signal) });
       closers.push(jobs.stop);
       const address = await http.listen();
@@ -179,6 +197,25 @@ async function build(config: Config, log: Logger, closers: (() => Promise<void> 
     },
     close: () => closeAll(closers, log),
   };
+}
+
+/** Repeats a step until the returned function is called; a failure is logged and the step tried again next time. */
+function every(intervalMs: number, log: Logger, step: () => Promise<void>): () => Promise<void> {
+  let running = Promise.resolve();
+  const timer = setInterval(() => {
+    running = step().catch((error: unknown) => log.warn({ err: error }, 'a repeated step failed'));
+  }, intervalMs);
+  timer.unref();
+  return async () => {
+    clearInterval(timer);
+    await running;
+  };
+}
+
+function openRedis({ url, ...settings }: Config['redis'], log: Logger): RedisPool | undefined {
+  if (url === undefined) return undefined;
+  const onError = (error: Error) => log.warn({ err: error }, 'redis connection lost');
+  return createRedisPool({ url, ...settings, onError });
 }
 
 /** A new tenant has somewhere to upload to before anybody of it can sign in. */

@@ -44,11 +44,7 @@ export async function componentsHealth(
           ? { name, status: 'ok', required, latencyMs: latencyMs() }
           : { name, status: 'degraded', required, detail, latencyMs: latencyMs() };
       } catch (error) {
-        const detail = signal.aborted
-          ? `no answer within ${checkTimeoutMs} ms`
-          : error instanceof Error
-            ? error.message
-            : String(error);
+        const detail = signal.aborted ? `no answer within ${checkTimeoutMs} ms` : messageOf(error);
         return { name, status: 'down', required, detail, latencyMs: latencyMs() };
       }
     }),
@@ -59,4 +55,8 @@ function rejectionOf(signal: AbortSignal): Promise<never> {
   return new Promise((_resolve, reject) =>
     signal.addEventListener('abort', () => reject(signal.reason), { once: true }),
   );
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

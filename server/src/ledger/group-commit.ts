@@ -39,12 +39,13 @@ const pauseMsMax = 5000;
 export function createGroupCommit<T>(options: GroupCommitOptions<T>): GroupCommit<T> {
   const queue: Entry<T>[] = [];
   const unsettled = new Set<Promise<void>>();
-  let running: Promise<void> | undefined;
+  let isRunning = false;
 
   async function run(): Promise<void> {
+    isRunning = true;
     if (options.delayMs > 0 && queue.length < options.batchMax) await pause(options.delayMs);
     while (queue.length > 0) await commitBatch(queue.splice(0, options.batchMax));
-    running = undefined;
+    isRunning = false;
   }
 
   async function commitBatch(batch: readonly Entry<T>[]): Promise<void> {
@@ -72,7 +73,7 @@ export function createGroupCommit<T>(options: GroupCommitOptions<T>): GroupCommi
     add(item) {
       const done = Promise.withResolvers<void>();
       queue.push({ item, done });
-      running ??= run();
+      if (!isRunning) void run();
       const settled = done.promise.finally(() => unsettled.delete(settled));
       unsettled.add(settled);
       return settled;

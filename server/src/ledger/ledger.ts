@@ -8,7 +8,7 @@
 import { and, eq, gte, isNull, lt, sql } from 'drizzle-orm';
 import type { AuditEvent, AuditLog } from '../audit/index.ts';
 import type { Classification, RequestContext } from '../context.ts';
-import { type Database, newId, type SystemTx } from '../db/index.ts';
+import { type Database, newId, type SystemTx, type TenantTx } from '../db/index.ts';
 import type { TenantVault, Vault } from '../vault/index.ts';
 import { createGroupCommit } from './group-commit.ts';
 import type { Tokens } from './prices.ts';
@@ -183,42 +183,7 @@ export function createLedger(options: LedgerOptions): Ledger {
       return BigInt(row?.total ?? 0);
     },
 
-    async usage(ctx, { from, to, groupBy, userId }) {
-      const key = {
-        day: sql<string>`to_char(${charges.occurredAt} at time zone 'UTC', 'YYYY-MM-DD')`,
-        model: sql<string>`${charges.model}`,
-        user: sql<string>`${charges.userId}`,
-      }[groupBy];
-      const rows = await database.withTenant(ctx, (tx) =>
-        tx
-          .select({
-            key,
-            requests: sql<string>`count(*)`,
-            inputTokens: sql<string>`sum(${charges.inputTokens})`,
-            outputTokens: sql<string>`sum(${charges.outputTokens})`,
-            estimatedCostNano: sql<string>`sum(${charges.estimatedCostNano})`,
-            costNano: sql<string>`sum(${charges.costNano})`,
-          })
-          .from(charges)
-          .where(
-            and(
-              gte(charges.occurredAt, from),
-              lt(charges.occurredAt, to),
-              userId === undefined ? undefined : eq(charges.userId, userId),
-            ),
-          )
-          .groupBy(sql`1`)
-          .orderBy(sql`1`),
-      );
-      return rows.map((row) => ({
-        key: row.key,
-        requests: Number(row.requests),
-        inputTokens: Number(row.inputTokens),
-        outputTokens: Number(row.outputTokens),
-        estimatedCostNano: BigInt(row.estimatedCostNano),
-        costNano: BigInt(row.costNano),
-      }));
-    },
+    usage: (ctx, query) => database.withTenant(ctx, (tx) => usageRows(tx, query)),
 
     async settleOrphans(before) {
       const orphans = await database.asSystem('ledger.record', (tx) =>
@@ -240,6 +205,43 @@ export function createLedger(options: LedgerOptions): Ledger {
       await settleQueue.drain();
     },
   };
+}
+
+/** What charges are grouped by. */
+const groupKeys = {
+  day: sql<string>`to_char(${charges.occurredAt} at time zone 'UTC', 'YYYY-MM-DD')`,
+  model: sql<string>`${charges.model}`,
+  user: sql<string>`${charges.userId}`,
+};
+
+async function usageRows(tx: TenantTx, { from, to, groupBy, userId }: UsageQuery): Promise<UsageRow[]> {
+  const rows = await tx
+    .select({
+      key: groupKeys[groupBy],
+      requests: sql<string>`count(*)`,
+      inputTokens: sql<string>`sum(${charges.inputTokens})`,
+      outputTokens: sql<string>`sum(${charges.outputTokens})`,
+      estimatedCostNano: sql<string>`sum(${charges.estimatedCostNano})`,
+      costNano: sql<string>`sum(${charges.costNano})`,
+    })
+    .from(charges)
+    .where(
+      and(
+        gte(charges.occurredAt, from),
+        lt(charges.occurredAt, to),
+        userId === undefined ? undefined : eq(charges.userId, userId),
+      ),
+    )
+    .groupBy(sql`1`)
+    .orderBy(sql`1`);
+  return rows.map((row) => ({
+    key: row.key,
+    requests: Number(row.requests),
+    inputTokens: Number(row.inputTokens),
+    outputTokens: Number(row.outputTokens),
+    estimatedCostNano: BigInt(row.estimatedCostNano),
+    costNano: BigInt(row.costNano),
+  }));
 }
 
 function requestRow(item: Settlement): typeof requests.$inferInsert {

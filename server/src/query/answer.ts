@@ -5,17 +5,16 @@
  * guard the passages, generate (or quote), guard the output, cite, settle.
  */
 
-import { randomBytes } from 'node:crypto';
 import { highestClassification, type RequestContext } from '../context.ts';
 import { AppError, errorFromAbort, isAppError } from '../errors.ts';
-import { createOutputFilter, inspectInput, neutralizePassage } from '../guard/index.ts';
+import { inspectInput } from '../guard/index.ts';
 import type { Tokens } from '../ledger/index.ts';
-import { countTokens, type LlmProvider } from '../llm/index.ts';
+import type { LlmProvider } from '../llm/index.ts';
 import type { Scheduler } from '../scheduler/index.ts';
-import { type Citation, citationAt, citationsOf, type Passage } from './citations.ts';
-import { extractSentences } from './extract.ts';
-import { type Meter, type MeterDeps, metered } from './metered.ts';
-import { buildPrompt, notFoundAnswer } from './prompt.ts';
+import type { QueryStage } from '../telemetry/index.ts';
+import type { Citation, Passage } from './citations.ts';
+import { type Draft, extractive, generateDraft, quoteDraft } from './draft.ts';
+import { type Meter, type MeterDeps, type MeteredWork, metered } from './metered.ts';
 
 /** What is asked. */
 export interface Question {
@@ -77,51 +76,38 @@ export type AnswerQuestion = (
   onEvent?: (event: AnswerEvent) => void,
 ) => Promise<Answer>;
 
-/** Name under which quoted answers are reported. */
-const extractive = { provider: 'extractive', model: 'extractive' } as const;
-
-interface Draft {
-  readonly answer: string;
-  readonly citations: readonly Citation[];
-  readonly model: string;
-  readonly degraded: boolean;
-}
-
 /** Makes the flow of a question. */
 export function createAnswer(deps: AnswerDeps): AnswerQuestion {
   const { provider, scheduler, settings } = deps;
 
   return async function answer(ctx, request, onEvent = () => {}) {
     assertAskable(request, settings);
-    const asked = provider === undefined ? extractive : { provider: provider.id, model: settings.model };
-    const bound = { inputTokens: settings.contextTokensMax, outputTokens: settings.outputTokensMax };
-    const work = {
-      operation: 'query',
-      ...asked,
-      bound: provider === undefined ? { inputTokens: 0, outputTokens: 0 } : bound,
-    } as const;
-
-    const { result, usage, costNano } = await metered(deps, ctx, work, async (meter) => {
-      const verdict = inspectInput(request.question);
-      if (verdict.action === 'block')
-        throw new AppError('input_blocked', { detail: `The question holds ${verdict.reason.replace('_', ' ')}.` });
-
+    const { result, usage, costNano } = await metered(deps, ctx, workOf(provider, settings), async (meter) => {
+      assertHarmless(request.question);
       const queuedMs = deps.now();
       return scheduler.withSlot(ctx, ctx.signal, async () => {
-        deps.metrics.queryStageDuration.record({ stage: 'queue' }, (deps.now() - queuedMs) / 1000);
-        const limit = request.topK ?? settings.passagesDefault;
-        const passages = await timed('retrieve', () =>
-          deps.retrieve(ctx, { question: request.question, collections: request.collections, limit }),
-        );
+        record('queue', queuedMs);
+        const passages = await timed('retrieve', () => retrieve(ctx, request, meter));
         onEvent({ type: 'retrieval', passages: passages.length });
         const draft = await timed('generate', () => draftAnswer(ctx, request.question, passages, meter, onEvent));
         for (const citation of draft.citations) onEvent({ type: 'citation', citation });
         return draft;
       });
     });
+    const { answer: text, citations, model, degraded } = result;
     const { inputTokens, outputTokens } = usage;
-    return { requestId: ctx.requestId, ...result, usage: { inputTokens, outputTokens }, costNano };
+    const tokens = { inputTokens, outputTokens };
+    return { requestId: ctx.requestId, answer: text, citations, model, degraded, usage: tokens, costNano };
   };
+
+  async function retrieve(ctx: RequestContext, request: Question, meter: Meter): Promise<readonly Passage[]> {
+    const { question, collections, topK: limit = settings.passagesDefault } = request;
+    const passages = await deps.retrieve(ctx, { question, collections, limit });
+    if (ctx.signal.aborted) throw errorFromAbort(ctx.signal);
+    const labels = passages.map(({ classification }) => classification);
+    if (labels.length > 0) meter.classified(labels.reduce(highestClassification));
+    return passages;
+  }
 
   async function draftAnswer(
     ctx: RequestContext,
@@ -129,112 +115,56 @@ export function createAnswer(deps: AnswerDeps): AnswerQuestion {
     passages: readonly Passage[],
     meter: Meter,
     onEvent: (event: AnswerEvent) => void,
-  ): Promise<Draft> {
-    if (ctx.signal.aborted) throw errorFromAbort(ctx.signal);
-    if (passages.length > 0)
-      meter.classified(passages.map(({ classification }) => classification).reduce(highestClassification));
-    if (provider === undefined || passages.length === 0) return quote(question, passages, meter, onEvent, false);
+  ): Promise<Draft & { readonly degraded: boolean }> {
     let hasSpoken = false;
     const onToken = (text: string) => {
       hasSpoken = true;
       onEvent({ type: 'token', text });
     };
+    const quoted = () => {
+      meter.answeredBy(extractive);
+      return quoteDraft(question, passages, onToken);
+    };
+    if (provider === undefined || passages.length === 0) return { ...quoted(), degraded: false };
     try {
-      return await generate(provider, ctx, question, passages, meter, onToken);
+      return {
+        ...(await generateDraft({ provider, settings, meter }, ctx, question, passages, onToken)),
+        degraded: false,
+      };
     } catch (error) {
       // What was said cannot be unsaid; before the first word, search results are better than nothing.
       if (hasSpoken || !canDegrade(error)) throw error;
       ctx.log.warn({ err: error }, 'no model could be reached; answering from search results');
       meter.degraded();
-      return quote(question, passages, meter, onEvent, true);
+      return { ...quoted(), degraded: true };
     }
   }
 
-  async function generate(
-    model: LlmProvider,
-    ctx: RequestContext,
-    question: string,
-    passages: readonly Passage[],
-    meter: Meter,
-    onToken: (text: string) => void,
-  ): Promise<Draft> {
-    const prompt = buildPrompt({
-      question,
-      passages: passages.map(({ title, page, text }) => ({
-        title: neutralizePassage(title),
-        page,
-        text: neutralizePassage(text),
-      })),
-      tokensMax: settings.contextTokensMax,
-      marker: `=== ${randomBytes(9).toString('base64url')} ===`,
-      countTokens,
-    });
-    const filter = createOutputFilter();
-    let text = '';
-    let usedModel = settings.model;
-    const emit = (piece: string) => {
-      if (piece === '') return;
-      text += piece;
-      onToken(piece);
-    };
-    const request = {
-      model: settings.model,
-      messages: prompt.messages,
-      outputTokensMax: settings.outputTokensMax,
-      temperature: settings.temperature,
-    };
-    const { signal, requestId, log } = ctx;
-    for await (const event of model.generate(request, {
-      signal,
-      requestId,
-      log,
-      beforeAttempt: meter.attempt,
-      onUsage: meter.used,
-    })) {
-      if (event.type === 'text') emit(filter.push(event.text));
-      else usedModel = event.model;
-    }
-    emit(filter.end());
-    meter.answeredBy({ provider: model.id, model: usedModel });
-    const used = passages.slice(0, prompt.passagesUsed);
-    return {
-      answer: text,
-      citations: text.trim() === notFoundAnswer ? [] : citationsOf(text, used),
-      model: usedModel,
-      degraded: false,
-    };
-  }
-
-  /** Answers with the best sentences of the passages, each with its citation. */
-  async function quote(
-    question: string,
-    passages: readonly Passage[],
-    meter: Meter,
-    onEvent: (event: AnswerEvent) => void,
-    isDegraded: boolean,
-  ): Promise<Draft> {
-    meter.answeredBy(extractive);
-    const sentences = extractSentences(question, passages);
-    const citations = sentences.flatMap(({ passage, start, end }) => {
-      const source = passages[passage];
-      return source === undefined ? [] : [citationAt(source, start, end)];
-    });
-    const text =
-      citations.length === 0
-        ? notFoundAnswer
-        : citations.map(({ quote: words }, index) => `${words} [${index + 1}]`).join('\n\n');
-    onEvent({ type: 'token', text });
-    return { answer: text, citations, model: extractive.model, degraded: isDegraded };
-  }
-
-  async function timed<T>(stage: 'retrieve' | 'generate', step: () => Promise<T>): Promise<T> {
+  async function timed<T>(stage: QueryStage, step: () => Promise<T>): Promise<T> {
     const startedMs = deps.now();
     try {
       return await step();
     } finally {
-      deps.metrics.queryStageDuration.record({ stage }, (deps.now() - startedMs) / 1000);
+      record(stage, startedMs);
     }
   }
+
+  function record(stage: QueryStage, startedMs: number): void {
+    deps.metrics.queryStageDuration.record({ stage }, (deps.now() - startedMs) / 1000);
+  }
+}
+
+/** What is reserved for a question: nothing when no model is asked. */
+function workOf(provider: LlmProvider | undefined, settings: AnswerSettings): MeteredWork {
+  if (provider === undefined) return { operation: 'query', ...extractive, bound: { inputTokens: 0, outputTokens: 0 } };
+  const bound = { inputTokens: settings.contextTokensMax, outputTokens: settings.outputTokensMax };
+  return { operation: 'query', provider: provider.id, model: settings.model, bound };
+}
+
+function assertHarmless(question: string): void {
+  const verdict = inspectInput(question);
+  if (verdict.action === 'allow') return;
+  throw new AppError('input_blocked', { detail: `The question holds ${verdict.reason.replace('_', ' ')}.` });
 }
 
 /** Throws `request_invalid` for what only settings can bound. */

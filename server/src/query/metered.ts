@@ -153,6 +153,24 @@ function costOf(model: string, tokens: Tokens): Cost {
   return { inputTokens: tokens.inputTokens, outputTokens: tokens.outputTokens, costNano: costNanoOf(model, tokens) };
 }
 
+/** What became of the last call of an upstream. */
+const outcomeOfLastAttempt = {
+  succeeded: 'success',
+  degraded: 'failed',
+  blocked: 'failed',
+  failed: 'failed',
+  cancelled: 'cancelled',
+} as const satisfies Record<Settlement['outcome'], string>;
+
+/** How the audit log names an outcome. */
+const auditOutcome = {
+  succeeded: 'success',
+  degraded: 'success',
+  blocked: 'denied',
+  failed: 'failure',
+  cancelled: 'failure',
+} as const satisfies Record<Settlement['outcome'], string>;
+
 interface Done {
   readonly outcome: Settlement['outcome'];
   readonly model: string;
@@ -160,7 +178,12 @@ interface Done {
   readonly attempts: number;
 }
 
-function count(metrics: Metrics, { tier }: RequestContext, work: MeteredWork, { outcome, model, actual, attempts }: Done): void {
+function count(
+  metrics: Metrics,
+  { tier }: RequestContext,
+  work: MeteredWork,
+  { outcome, model, actual, attempts }: Done,
+): void {
   (work.operation === 'query' ? metrics.questions : metrics.chats).add({ outcome, tier });
   metrics.tokens.add({ kind: 'input', model }, actual.inputTokens);
   metrics.tokens.add({ kind: 'output', model }, actual.outputTokens);
@@ -169,8 +192,7 @@ function count(metrics: Metrics, { tier }: RequestContext, work: MeteredWork, { 
   const { provider } = work;
   // Whoever tries again has failed before; only the last attempt can have gone otherwise.
   metrics.upstreamAttempts.add({ provider, outcome: 'failed' }, attempts - 1);
-  const last = outcome === 'succeeded' ? 'success' : outcome === 'cancelled' ? 'cancelled' : 'failed';
-  metrics.upstreamAttempts.add({ provider, outcome: last });
+  metrics.upstreamAttempts.add({ provider, outcome: outcomeOfLastAttempt[outcome] });
 }
 
 function outcomeOf(error: unknown): Settlement['outcome'] {
@@ -206,7 +228,7 @@ function settlementOf(ctx: RequestContext, work: MeteredWork, notes: Notes): Set
     usageSource: usage.source,
     audit: {
       action: `${work.operation}.${notes.errorCode === undefined ? 'answered' : 'refused'}`,
-      outcome: notes.errorCode === undefined ? 'success' : notes.outcome === 'blocked' ? 'denied' : 'failure',
+      outcome: auditOutcome[notes.outcome],
       actor: actorOf(ctx),
       resource: { kind: 'request', id: ctx.requestId },
       requestId: ctx.requestId,
