@@ -15,7 +15,6 @@ create table genai.audit_events (
   personal_sealed bytea,
   primary key (tenant_id, id)
 );
-create index audit_events_time on genai.audit_events (tenant_id, occurred_at desc, id desc);
 alter table genai.audit_events enable row level security;
 alter table genai.audit_events force row level security;
 create policy tenant_read on genai.audit_events for select to genai_app
@@ -35,7 +34,8 @@ create table genai.security_events (
   severity genai.incident_severity not null,
   request_id text,
   user_id text,
-  details jsonb not null,
+  -- Not jsonb, which refuses some strings that JSON can say and an attacker can send.
+  details json not null,
   primary key (tenant_id, id)
 );
 create index security_events_time on genai.security_events (tenant_id, occurred_at desc);

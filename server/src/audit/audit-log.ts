@@ -5,9 +5,10 @@
  * on their own, since what they tell of was refused; recording one must never change the answer.
  */
 
-import { and, desc, eq, lt, or } from 'drizzle-orm';
-import type { Logger, RequestContext } from '../context.ts';
-import { type Database, newId, type SystemTx, type TenantTx } from '../db/index.ts';
+import { desc, lt } from 'drizzle-orm';
+import type { Logger, TenantScope } from '../context.ts';
+import { type Database, isId, newId, type SystemTx, type TenantTx } from '../db/index.ts';
+import { AppError } from '../errors.ts';
 import type { TenantVault, Vault } from '../vault/index.ts';
 import { type AuditEvent, encodeEvent, type JsonValue } from './event.ts';
 import { auditEvents, type incidentSeverities, securityEvents } from './tables.ts';
@@ -41,9 +42,12 @@ export interface StoredSecurityEvent extends SecurityEvent {
 export interface AuditLog {
   /** Appends an event of the vault's tenant in the caller's transaction. */
   readonly append: (tx: TenantTx | SystemTx, vault: TenantVault, event: AuditEvent) => Promise<void>;
-  /** The newest events of the caller's tenant; `cursor` is what the page before returned. */
+  /**
+   * The newest events of a tenant; `cursor` is what the page before returned, and `request_invalid` when it is not.
+   * Ids sort by time, so pages neither overlap nor skip, whatever is appended or removed meanwhile.
+   */
   readonly list: (
-    ctx: RequestContext,
+    scope: TenantScope,
     page: { readonly limit: number; readonly cursor: string | undefined },
   ) => Promise<{ readonly data: readonly AuditEntry[]; readonly nextCursor: string | null }>;
   /** Records a security event; never rejects. */
@@ -86,30 +90,18 @@ export function createAuditLog(options: AuditLogOptions): AuditLog {
       });
     },
 
-    async list(ctx, { limit, cursor }) {
-      const vault = await options.vault.forTenant(ctx);
-      const rows = await database.withTenant(ctx, async (tx) => {
-        const [after] =
-          cursor === undefined
-            ? []
-            : await tx
-                .select({ occurredAt: auditEvents.occurredAt })
-                .from(auditEvents)
-                .where(eq(auditEvents.id, cursor));
-        const isOlder =
-          after === undefined || cursor === undefined
-            ? undefined
-            : or(
-                lt(auditEvents.occurredAt, after.occurredAt),
-                and(eq(auditEvents.occurredAt, after.occurredAt), lt(auditEvents.id, cursor)),
-              );
-        return tx
+    async list(scope, { limit, cursor }) {
+      if (cursor !== undefined && !isId('audit', cursor)) throw unknownCursor();
+      const vault = await options.vault.forTenant(scope);
+      const isOlder = cursor === undefined ? undefined : lt(auditEvents.id, cursor);
+      const rows = await database.withTenant(scope, (tx) =>
+        tx
           .select()
           .from(auditEvents)
           .where(isOlder)
-          .orderBy(desc(auditEvents.occurredAt), desc(auditEvents.id))
-          .limit(limit + 1);
-      });
+          .orderBy(desc(auditEvents.id))
+          .limit(limit + 1),
+      );
       const data = rows.slice(0, limit).map(
         ({ id, body, personalSealed }): AuditEntry => ({
           id,
@@ -121,8 +113,8 @@ export function createAuditLog(options: AuditLogOptions): AuditLog {
     },
 
     async recordSecurityEvent(event) {
-      options.onSecurityEvent(event.kind);
       try {
+        options.onSecurityEvent(event.kind);
         await database.asSystem('audit.security', (tx) =>
           tx.insert(securityEvents).values({
             ...event,
@@ -148,6 +140,11 @@ export function createAuditLog(options: AuditLogOptions): AuditLog {
       }));
     },
   };
+}
+
+function unknownCursor(): AppError {
+  const message = 'Send the cursor that the page before returned, or none.';
+  return new AppError('request_invalid', { errors: [{ location: 'query', pointer: '/cursor', message }] });
 }
 
 function openPersonal(json: string): Record<string, string> {

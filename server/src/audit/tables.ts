@@ -1,4 +1,4 @@
-import { jsonb, text, timestamp } from 'drizzle-orm/pg-core';
+import { json, text, timestamp } from 'drizzle-orm/pg-core';
 import { bytes, genaiSchema } from '../db/index.ts';
 
 /** Outcome of an audited act. */
@@ -29,5 +29,5 @@ export const securityEvents = genaiSchema.table('security_events', {
   severity: incidentSeverity('severity').notNull(),
   requestId: text('request_id'),
   userId: text('user_id'),
-  details: jsonb('details').notNull(),
+  details: json('details').notNull(),
 });

@@ -36,7 +36,9 @@ async function lockElsewhere(): Promise<{ said: string; child: ChildProcess }> {
 
 describe('the lock on a folder', () => {
   it('makes the folder for its owner alone and locks it', () => {
+    const umask = process.umask(0);
     lockFolder(folder)();
+    process.umask(umask);
     expect(statSync(folder).mode & 0o777).toBe(0o700);
   });
 
