@@ -7,6 +7,7 @@
 
 import type { Principal, TenantTier } from '../context.ts';
 import { AppError } from '../errors.ts';
+import { networkOf } from './network.ts';
 import { type Allowance, createTokenBuckets } from './token-bucket.ts';
 
 /** Limits of a tenant of a tier. */
@@ -45,7 +46,7 @@ export interface Reservation {
 export interface Limits {
   /** Counts one request of a credential, or throws `rate_limit_exceeded` and counts nothing. */
   readonly admit: (counted: Counted) => RateState;
-  /** Counts one request of a client without a valid credential, or throws `rate_limit_exceeded`. */
+  /** Counts one request of a client without a valid credential by its network, or throws `rate_limit_exceeded`. */
   readonly admitAnonymous: (address: string) => Allowance;
   /** Reserves tokens and money together, or throws `rate_limit_exceeded` or `insufficient_quota` and reserves nothing. */
   readonly reserve: (counted: Counted, bound: UpperBound) => Promise<Reservation>;
@@ -77,6 +78,8 @@ const bucketsMax = 100_000;
 export function createMemoryLimits(options: LimitsOptions): Limits {
   const now = options.now ?? Date.now;
   const requestBuckets = createTokenBuckets(bucketsMax);
+  // Apart from those of tenants, which a flood from many addresses would otherwise push out and so refill.
+  const addressBuckets = createTokenBuckets(bucketsMax);
   const tokenBuckets = createTokenBuckets(bucketsMax);
   const budgets = new Map<string, Promise<Budget>>();
 
@@ -121,11 +124,11 @@ export function createMemoryLimits(options: LimitsOptions): Limits {
     },
 
     admitAnonymous(address) {
-      const key = `address ${address}`;
       const nowMs = now();
-      const allowance = requestBuckets.peek(key, options.anonymousRequestsPerMinute, 1, nowMs);
+      const network = networkOf(address);
+      const allowance = addressBuckets.peek(network, options.anonymousRequestsPerMinute, 1, nowMs);
       refuseOverRate([allowance], 'requests');
-      requestBuckets.take(key, options.anonymousRequestsPerMinute, 1, nowMs);
+      addressBuckets.take(network, options.anonymousRequestsPerMinute, 1, nowMs);
       return allowance;
     },
 
@@ -141,7 +144,8 @@ export function createMemoryLimits(options: LimitsOptions): Limits {
         });
       }
       refuseOverRate([tokenAllowance(counted, bound.tokens, nowMs)], 'tokens');
-      if (budget.spentNano + budget.reservedNano + bound.costNano > budgetNanoPerMonth) {
+      // What costs nothing cannot overrun, also after the budget was lowered below what is spent.
+      if (bound.costNano > 0n && budget.spentNano + budget.reservedNano + bound.costNano > budgetNanoPerMonth) {
         throw new AppError('insufficient_quota', {
           detail: 'The budget of your tenant for this month does not cover this request.',
         });

@@ -39,17 +39,20 @@ export function createTokenBuckets(bucketsMax: number): TokenBuckets {
   function levelOf(key: string, limit: number, nowMs: number): number {
     const bucket = buckets.get(key);
     if (bucket === undefined) return limit;
-    return Math.min(limit, bucket.level + ((nowMs - bucket.atMs) * limit) / minuteMs);
+    // A clock that was set back refills nothing, and takes nothing away either.
+    const elapsedMs = Math.max(0, nowMs - bucket.atMs);
+    return Math.min(limit, bucket.level + (elapsedMs * limit) / minuteMs);
   }
 
   return {
     peek(key, limit, amount, nowMs) {
       const level = levelOf(key, limit, nowMs);
       const left = level - amount;
+      const rest = left >= 0 ? left : level;
       return {
         limit,
-        remaining: Math.max(0, Math.floor(left >= 0 ? left : level)),
-        resetMs: Math.ceil(((limit - Math.min(left, limit)) * minuteMs) / limit),
+        remaining: Math.max(0, Math.floor(rest)),
+        resetMs: Math.ceil(((limit - Math.min(rest, limit)) * minuteMs) / limit),
         retryAfterMs: left >= 0 ? 0 : Math.ceil((-left * minuteMs) / limit),
       };
     },
