@@ -9,6 +9,7 @@ import { randomBytes } from 'node:crypto';
 import { asc } from 'drizzle-orm';
 import type { Classification, TenantScope } from '../context.ts';
 import type { Database } from '../db/index.ts';
+import { SetupError } from '../errors.ts';
 import { lengthPrefixed } from './aead.ts';
 import type { Kms } from './kms/kms.ts';
 import { dataKeys } from './tables.ts';
@@ -54,7 +55,7 @@ export function createVault(options: VaultOptions): Vault {
       return { version, key: await kms.unwrapKey(wrappedKey, keyContext(tenantId, version)) };
     } catch (error) {
       const message = `Key ${version} of ${tenantId}, wrapped by ${keyEncryptionKeyId}, does not unwrap with ${kms.keyId}.`;
-      throw new Error(message, { cause: error });
+      throw new SetupError(`${message} Is ENCRYPTION_KEY_FILE the file of this database?`, { cause: error });
     }
   }
 

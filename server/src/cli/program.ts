@@ -1,0 +1,90 @@
+/** The tree of commands. */
+
+import { Command, CommanderError } from 'commander';
+import packageJson from '../../package.json' with { type: 'json' };
+import { addAsk } from './commands/ask.ts';
+import { addBackup } from './commands/backup.ts';
+import { addCompletion } from './commands/completion.ts';
+import { addConfig } from './commands/config.ts';
+import { addDev } from './commands/dev.ts';
+import { addDoctor } from './commands/doctor.ts';
+import { addCollections, addDocuments } from './commands/documents.ts';
+import { addIngest } from './commands/ingest.ts';
+import { addKeys } from './commands/keys.ts';
+import { addOperators } from './commands/operators.ts';
+import { addMigrate, addServe } from './commands/serve.ts';
+import { addTenants } from './commands/tenants.ts';
+import { addUp } from './commands/up.ts';
+import { addUsers } from './commands/users.ts';
+import { CommandError, exitCodes, failureFrom } from './failures.ts';
+import { createShell, type Shell, type Surroundings } from './shell.ts';
+
+const exitCodeHelp = `
+Exit codes: 0 done · 1 unknown · 2 wrong command or request · 3 not configured · 4 not allowed · 5 nobody answers
+  6 rate limited · 7 timed out · 8 the server failed · 10 done in part
+Settings come from the environment and .env; \`genai config show\` lists them.`;
+
+/** Makes the program and its shell. Actions run when its arguments are parsed. */
+export function createProgram(surroundings: Surroundings): { readonly program: Command; readonly shell: Shell } {
+  const program = new Command('genai');
+  program
+    .description('Self-hosted multi-tenant question answering and an OpenAI-compatible gateway.')
+    .version(packageJson.version)
+    .option('--json', 'print results and errors as JSON')
+    .helpCommand(false)
+    .configureHelp({ showGlobalOptions: true })
+    .showSuggestionAfterError()
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => surroundings.stdout.write(text),
+      writeErr: (text) => surroundings.stderr.write(text),
+      // Said by `run`, in the form of all other failures.
+      outputError: () => {},
+    })
+    .addHelpText('after', exitCodeHelp);
+  const shell = createShell(program, surroundings);
+
+  program.commandsGroup('Use a server:');
+  addAsk(program, shell);
+  addIngest(program, shell);
+  addDocuments(program, shell);
+  addCollections(program, shell);
+  addKeys(program, shell);
+  addUsers(program, shell);
+  addTenants(program, shell);
+  program.commandsGroup('Run a server:');
+  addUp(program, shell);
+  addServe(program);
+  addMigrate(program, shell);
+  addDoctor(program, shell);
+  addConfig(program, shell);
+  addOperators(program, shell);
+  addBackup(program, shell);
+  program.commandsGroup('Other:');
+  addCompletion(program, shell);
+  addDev(program, shell);
+  for (const command of program.commands) command.helpCommand(false);
+  return { program, shell };
+}
+
+/** Runs the command that the arguments name, without the names of node and script. Resolves with the exit code. */
+export async function run(argv: readonly string[], surroundings: Surroundings): Promise<number> {
+  const { program, shell } = createProgram(surroundings);
+  try {
+    await program.parseAsync(argv, { from: 'user' });
+    return exitCodes.success;
+  } catch (error) {
+    // Help and version that were asked for; help that was not is on standard error by now.
+    if (error instanceof CommanderError && error.exitCode === 0) return exitCodes.success;
+    if (error instanceof CommanderError && error.code === 'commander.help') return exitCodes.usage;
+    const failure = failureFrom(error instanceof CommanderError ? usageError(error) : error);
+    shell.output.failure(failure);
+    return exitCodes[failure.exit];
+  }
+}
+
+function usageError({ message }: CommanderError): CommandError {
+  return new CommandError('usage', message.replace(/^error: /, ''), {
+    fix: '`genai --help` and `genai COMMAND --help` tell how.',
+  });
+}
