@@ -5,7 +5,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { FirstRun } from '../../src/cli/first-run.ts';
+import type { FirstRun } from '../../src/cli/first-run-file.ts';
 
 const command = join(import.meta.dirname, '../../../bin/genai.mjs');
 const startTimeoutMs = 120_000;
