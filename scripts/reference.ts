@@ -51,12 +51,20 @@ function configPage(): string {
     const { env, type, unit, range, secret, description } = setting;
     const value = shown(setting.default);
     rows.push(
-      row([`\`${env}\``, type, unit ?? '', value === '' ? '' : `\`${value}\``, range, `${description}${secret ? ' Secret.' : ''}`]),
+      row([
+        `\`${env}\``,
+        type,
+        unit ?? '',
+        value === '' ? '' : `\`${value}\``,
+        range,
+        `${description}${secret ? ' Secret.' : ''}`,
+      ]),
     );
   }
   const count = allSettings().length;
   const parts = [...sections].map(
-    ([category, rows]) => `## ${category}\n\n${table(['variable', 'type', 'unit', 'default', 'range', 'meaning'], rows)}`,
+    ([category, rows]) =>
+      `## ${category}\n\n${table(['variable', 'type', 'unit', 'default', 'range', 'meaning'], rows)}`,
   );
   return `# Settings\n\n${note}\n\n${count} settings, read from the environment, then from \`.env\` in the working folder. \`genai config show\` prints the effective values.\n\n${parts.join('\n\n')}\n`;
 }
@@ -70,7 +78,11 @@ function errorsPage(): string {
 
 function permissionsPage(): string {
   const rows = Object.entries(permissions).map(([name, { description, roles }]) =>
-    row([`\`${name}\``, ...userRoles.map((role) => ((roles as readonly string[]).includes(role) ? 'yes' : '')), description]),
+    row([
+      `\`${name}\``,
+      ...userRoles.map((role) => ((roles as readonly string[]).includes(role) ? 'yes' : '')),
+      description,
+    ]),
   );
   return `# Permissions\n\n${note}\n\nThe scope of an API key is the name of a permission; scopes narrow what the role permits and never widen it.\n\n${table(['permission', ...userRoles, 'allows'], rows)}\n`;
 }

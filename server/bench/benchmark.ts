@@ -34,7 +34,12 @@ export interface Report {
   readonly machine: string;
   readonly command: string;
   readonly figures: Readonly<Record<string, number>>;
-  readonly goals: readonly { readonly id: string; readonly figure: string; readonly reach: string; readonly met: boolean }[];
+  readonly goals: readonly {
+    readonly id: string;
+    readonly figure: string;
+    readonly reach: string;
+    readonly met: boolean;
+  }[];
   readonly met: boolean;
 }
 

@@ -31,7 +31,11 @@ export const benchmark: Benchmark = {
       await first.stop();
       progress('second start');
       const startedMs = performance.now();
-      const server = await startServer(dataDir.path, { RATE_LIMIT_ENTERPRISE_REQUESTS_PER_MINUTE: '10000000', RATE_LIMIT_KEY_REQUESTS_PER_MINUTE: '10000000', LOG_LEVEL: 'warn' });
+      const server = await startServer(dataDir.path, {
+        RATE_LIMIT_ENTERPRISE_REQUESTS_PER_MINUTE: '10000000',
+        RATE_LIMIT_KEY_REQUESTS_PER_MINUTE: '10000000',
+        LOG_LEVEL: 'warn',
+      });
       try {
         await ask(server, questions[0] ?? '');
         const firstAnswerMs = performance.now() - startedMs;
@@ -68,7 +72,8 @@ function requestOf(server: ServerProcess, question: string) {
 async function ask(server: ServerProcess, question: string): Promise<void> {
   const response = await fetch(new URL('/api/query', server.firstRun.base_url), requestOf(server, question));
   const { citations } = (await response.json()) as { citations?: unknown[] };
-  if (!response.ok || citations === undefined || citations.length === 0) throw new Error(`No cited answer: ${response.status}.`);
+  if (!response.ok || citations === undefined || citations.length === 0)
+    throw new Error(`No cited answer: ${response.status}.`);
 }
 
 function measure(server: ServerProcess, durationSeconds: number) {

@@ -58,5 +58,8 @@ function save(report: Report, title: string): void {
   const results = join(folder, 'results');
   mkdirSync(results, { recursive: true });
   writeFileSync(join(results, `${report.name}.json`), `${JSON.stringify(report, null, 2)}\n`);
-  writeFileSync(join(results, `${report.name}.svg`), barChart(title, report.figures, `${report.command} · ${report.machine} · ${report.commit}`));
+  writeFileSync(
+    join(results, `${report.name}.svg`),
+    barChart(title, report.figures, `${report.command} · ${report.machine} · ${report.commit}`),
+  );
 }

@@ -31,7 +31,10 @@ export function temporaryDataDir(): { readonly path: string; readonly remove: ()
 }
 
 /** Starts `genai up` on a data folder and a free port; resolves when it answers. */
-export async function startServer(dataDir: string, environment: Readonly<Record<string, string>> = {}): Promise<ServerProcess> {
+export async function startServer(
+  dataDir: string,
+  environment: Readonly<Record<string, string>> = {},
+): Promise<ServerProcess> {
   const startedMs = performance.now();
   const child = spawn(process.execPath, [command, 'up'], {
     env: { ...process.env, PORT: '0', GENAI_DATA_DIR: dataDir, ...environment },
@@ -39,7 +42,10 @@ export async function startServer(dataDir: string, environment: Readonly<Record<
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let output = '';
-  for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text: string) => { output += text; });
+  for (const stream of [child.stdout, child.stderr])
+    stream.setEncoding('utf8').on('data', (text: string) => {
+      output += text;
+    });
   await listening(child, () => output);
   const startMs = performance.now() - startedMs;
   const firstRun = JSON.parse(readFileSync(join(dataDir, 'first-run.json'), 'utf8')) as FirstRun;

@@ -3,8 +3,7 @@
  * the connection has one owner; its reason is always an AppError that says which it was.
  */
 
-import { AppError } from '../errors.ts';
-import { errorFromAbort } from '../errors.ts';
+import { AppError, errorFromAbort } from '../errors.ts';
 
 /** The watch over one call. */
 export interface SilenceWatch {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { createTenantVault } from '../vault/tenant-vault.ts';
+import { createTenantVault } from '../vault/index.ts';
 import { blindQuery, blindVector, createBlinder } from './blind-words.ts';
 
 const acme = createTenantVault('ten_acme', [{ version: 1, key: new Uint8Array(32).fill(1) }], 'confidential');

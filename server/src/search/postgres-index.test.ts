@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type TestDatabase, testDatabases } from '../../test/support/database.ts';
 import { type Classification, classifications } from '../context.ts';
-import { createTenantVault, type TenantVault } from '../vault/tenant-vault.ts';
+import { createTenantVault, type TenantVault } from '../vault/index.ts';
 import { createSearchIndex, embeddingDimensions, type IndexedDocument, type SearchRequest } from './index.ts';
 
 const tenants = ['ten_acme', 'ten_globex'] as const;

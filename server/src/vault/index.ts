@@ -2,5 +2,5 @@
 
 export type { Kms } from './kms/kms.ts';
 export { createKeyFile, createLocalKms } from './kms/local.ts';
-export type { Cell, Sensitivity, TenantVault } from './tenant-vault.ts';
+export { type Cell, createTenantVault, type Sensitivity, type TenantVault } from './tenant-vault.ts';
 export { createVault, type Vault } from './vault.ts';

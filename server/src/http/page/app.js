@@ -14,7 +14,11 @@ let pollTimer;
 /** A failed request, with what the server said about it. */
 class RequestError extends Error {
   constructor(status, problem) {
-    super([problem.detail ?? problem.title ?? `The server answered ${status}.`, problem.request_id].filter(Boolean).join(' — request '));
+    super(
+      [problem.detail ?? problem.title ?? `The server answered ${status}.`, problem.request_id]
+        .filter(Boolean)
+        .join(' — request '),
+    );
     this.status = status;
   }
 }
@@ -22,7 +26,10 @@ class RequestError extends Error {
 async function send(path, options = {}) {
   const response = await fetch(path, {
     ...options,
-    headers: { ...options.headers, ...(tokens === undefined ? {} : { authorization: `Bearer ${tokens.access_token}` }) },
+    headers: {
+      ...options.headers,
+      ...(tokens === undefined ? {} : { authorization: `Bearer ${tokens.access_token}` }),
+    },
   });
   if (response.ok) return response;
   throw new RequestError(response.status, await response.json().catch(() => ({})));
@@ -41,7 +48,11 @@ async function call(path, options) {
   }
 }
 
-const json = (body) => ({ method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) });
+const json = (body) => ({
+  method: 'POST',
+  headers: { 'content-type': 'application/json' },
+  body: JSON.stringify(body),
+});
 
 /** Runs what a person asked for, and says when it failed. */
 function guarded(action) {
@@ -91,14 +102,16 @@ async function upload(event) {
 
 async function showDocuments() {
   const { data } = await (await call('/api/documents?limit=50')).json();
-  fill('document-rows', data, ({ title, classification, status, progress, error, page_count: pages }) => {
-    const isFinal = status === 'indexed' || status === 'failed';
-    const state = status === 'failed' ? `failed: ${error?.detail ?? ''}` : isFinal ? status : `${status} ${progress} %`;
-    return [title, classification, state, pages ?? ''];
-  });
+  fill('document-rows', data, (row) => [row.title, row.classification, stateOf(row), row.page_count ?? '']);
   element('no-documents').hidden = data.length > 0;
   clearTimeout(pollTimer);
-  if (data.some(({ status }) => status !== 'indexed' && status !== 'failed')) pollTimer = setTimeout(guarded(showDocuments), pollMs);
+  if (data.some(({ status }) => status !== 'indexed' && status !== 'failed'))
+    pollTimer = setTimeout(guarded(showDocuments), pollMs);
+}
+
+function stateOf({ status, progress, error }) {
+  if (status === 'indexed') return status;
+  return status === 'failed' ? `failed: ${error?.detail ?? ''}` : `${status} ${progress} %`;
 }
 
 async function showUsage() {
@@ -124,7 +137,10 @@ async function ask(event) {
       if (name === 'token') element('answer-text').textContent += data.text;
       if (name === 'citation') addCitation(data, citations.push(data));
       if (name === 'error') throw new RequestError(data.status, data);
-      if (name === 'done') say(`${data.degraded ? 'Search results only: no model could be reached. ' : ''}Model ${data.model} · ${data.cost.usd} US dollars`);
+      if (name === 'done')
+        say(
+          `${data.degraded ? 'Search results only: no model could be reached. ' : ''}Model ${data.model} · ${data.cost.usd} US dollars`,
+        );
     }
   } catch (error) {
     say(error.name === 'AbortError' ? 'Stopped.' : 'Not answered.');
@@ -144,7 +160,10 @@ function addCitation(citation, number) {
   button.type = 'button';
   button.textContent = `${citation.title}${citation.page === null ? '' : `, page ${citation.page}`}: “${citation.quote}”`;
   button.setAttribute('aria-label', `Citation ${number}: show the source`);
-  button.addEventListener('click', guarded(() => showSource(citation)));
+  button.addEventListener(
+    'click',
+    guarded(() => showSource(citation)),
+  );
   const item = document.createElement('li');
   item.append(button);
   element('citations').append(item);
@@ -169,7 +188,9 @@ async function* events(body) {
     const blocks = (buffer + text).split('\n\n');
     buffer = blocks.pop();
     for (const block of blocks) {
-      const fields = Object.fromEntries(block.split('\n').map((line) => /^(\w*): ?(.*)$/.exec(line)?.slice(1) ?? ['', '']));
+      const fields = Object.fromEntries(
+        block.split('\n').map((line) => /^(\w*): ?(.*)$/.exec(line)?.slice(1) ?? ['', '']),
+      );
       if (fields.event !== undefined) yield { name: fields.event, data: JSON.parse(fields.data) };
     }
   }
