@@ -46,11 +46,22 @@ async function readForm(request: FastifyRequest, fileBytesMax: number): Promise<
   const declaredBytes = Number(request.headers['content-length'] ?? 0);
   if (declaredBytes > fileBytesMax + fieldsMax * 2 * fieldBytesMax) throw tooLarge(fileBytesMax);
   const fields: Record<string, unknown> = {};
-  for await (const part of request.parts({ limits: { fileSize: Number.POSITIVE_INFINITY } })) {
-    if (Object.hasOwn(fields, part.fieldname)) throw invalidField(part.fieldname, 'must be given once');
-    fields[part.fieldname] = part.type === 'file' ? await readFile(part, fileBytesMax) : fieldText(part);
+  try {
+    for await (const part of request.parts({ limits: { fileSize: Number.POSITIVE_INFINITY } })) {
+      if (Object.hasOwn(fields, part.fieldname)) throw invalidField(part.fieldname, 'must be given once');
+      fields[part.fieldname] = part.type === 'file' ? await readFile(part, fileBytesMax) : fieldText(part);
+    }
+  } catch (error) {
+    throw isFromParser(error)
+      ? new AppError('body_malformed', { detail: 'The body is not well-formed multipart data.', cause: error })
+      : error;
   }
   return fields;
+}
+
+/** The parser throws bare errors, without class or code, for whatever it cannot read. */
+function isFromParser(error: unknown): boolean {
+  return error instanceof Error && error.name === 'Error' && !('code' in error);
 }
 
 async function readFile(part: MultipartFile, bytesMax: number): Promise<UploadedFile> {

@@ -82,7 +82,7 @@ export async function createHttpServer({ services, config, log }: HttpServerOpti
   if (settings.corsOrigins.length > 0) await installCors(app, settings.corsOrigins);
   const drain = installDrain(app);
   installErrors(app, errorDeps);
-  installAuthentication(app, { services, config });
+  installAuthentication(app, { services, config, running: drain.running });
   installJsonParser(app);
   await installForms(app, config.documents.uploadBytesMax);
   installTenantWall(app, services);

@@ -4,6 +4,7 @@
  */
 
 import { mkdtempSync, rmSync } from 'node:fs';
+import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createFileBlobs } from '../../src/blobs/index.ts';
@@ -12,6 +13,7 @@ import type { Logger, UserRole } from '../../src/context.ts';
 import { createDocuments } from '../../src/documents/index.ts';
 import { createHttpServer, type Services } from '../../src/http/index.ts';
 import { createMemoryLimits, type TierLimits } from '../../src/limits/index.ts';
+import type { AnswerQuestion, Chat } from '../../src/query/index.ts';
 import { createSearchIndex } from '../../src/search/index.ts';
 import { createLogger, createMetrics } from '../../src/telemetry/index.ts';
 import { openTestDatabase } from './database.ts';
@@ -147,4 +149,52 @@ function captureLog(settings: Parameters<typeof createLogger>[0]): { log: Logger
   const lines: string[] = [];
   const log = createLogger(settings, { debug: false, destination: { write: (line: string) => void lines.push(line) } });
   return { log, lines };
+}
+
+/**
+ * A test server on real sockets whose flows do what a test says, and further servers over the same services with other
+ * settings; `post` goes to the one that was started last.
+ */
+export async function openFlowServer() {
+  const notGiven = async (): Promise<never> => standIn();
+  const flows: { answer: AnswerQuestion; chat: Chat } = { answer: notGiven, chat: notGiven };
+  const services: Partial<Services> = {
+    answer: (...args) => flows.answer(...args),
+    chat: (...args) => flows.chat(...args),
+  };
+  const server = await openTestServer({ services });
+  let base = '';
+  return {
+    ...server,
+    flows,
+    base: () => base,
+    /** Starts another HTTP server. */
+    async serve(settings: { readonly [K in 'query' | 'server']?: object } = {}) {
+      const { config } = server;
+      const changed = {
+        ...config,
+        query: { ...config.query, ...settings.query },
+        server: { ...config.server, ...settings.server },
+      };
+      const http = await createHttpServer({ services: server.services, config: changed, log: server.log });
+      base = await http.listen();
+      return http;
+    },
+    post(path: string, body: object, init: RequestInit = {}): Promise<Response> {
+      const headers = { ...server.acme.analyst.headers, 'content-type': 'application/json' };
+      return fetch(base + path, { method: 'POST', headers, body: JSON.stringify(body), ...init });
+    },
+    /** Sends a request on a socket of its own, which reads nothing until it is resumed. */
+    postUnread(path: string, body: object): Socket {
+      const socket = connect(Number(new URL(base).port), '127.0.0.1');
+      const payload = JSON.stringify(body);
+      socket.pause();
+      socket.on('error', () => {});
+      socket.write(
+        `POST ${path} HTTP/1.1\r\nHost: a\r\nAuthorization: ${server.acme.analyst.headers.authorization}\r\n` +
+          `Content-Type: application/json\r\nContent-Length: ${Buffer.byteLength(payload)}\r\nConnection: close\r\n\r\n${payload}`,
+      );
+      return socket;
+    },
+  };
 }

@@ -14,6 +14,7 @@ import type { Authenticated } from '../../identity/index.ts';
 import type { Operation } from '../operation.ts';
 import { isGatewayPath, operationOf } from '../request-state.ts';
 import type { Services } from '../services.ts';
+import type { RunningRequests } from './drain.ts';
 import { setRateHeaders } from './rate-headers.ts';
 import { openContext } from './request-context.ts';
 import { assertOwnTenant, tenantsNamedOutsideBody } from './tenant-wall.ts';
@@ -22,6 +23,7 @@ import { assertOwnTenant, tenantsNamedOutsideBody } from './tenant-wall.ts';
 export interface AuthDeps {
   readonly services: Pick<Services, 'identity' | 'limits' | 'tenants' | 'audit'>;
   readonly config: Pick<Config, 'server' | 'query' | 'observability'>;
+  readonly running: RunningRequests;
 }
 
 /** Throws at start for a route that does not say who may call it. */
@@ -69,7 +71,7 @@ async function enterTenant(
     return services.identity.authenticate(credential);
   });
   const timeoutMs = operation.deadline === 'query' ? config.query.timeoutMs : config.server.requestTimeoutMs;
-  const ctx = openContext(request, reply, who, timeoutMs);
+  const ctx = openContext(request, reply, who, { timeoutMs, running: deps.running });
   request.state.ctx = ctx;
   try {
     setRateHeaders(reply, services.limits.admit(ctx));

@@ -11,6 +11,7 @@ import { AppError } from '../../errors.ts';
 import type { Authenticated } from '../../identity/index.ts';
 import { beginRequestSpan, type Metrics } from '../../telemetry/index.ts';
 import { operationOf } from '../request-state.ts';
+import type { RunningRequests } from './drain.ts';
 
 const clientRequestIdPattern = /^[\w.:-]{1,128}$/;
 
@@ -46,19 +47,21 @@ function recordEnd(request: FastifyRequest, reply: FastifyReply, route: string, 
   request.log.info({ method, route, status, durationMs: Math.round(seconds * 1000), clientRequestId }, 'request');
 }
 
-/** Makes the context of a request whose credential was good; from now on it has a deadline. */
+/** Makes the context of a request whose credential was good; from now on it has a deadline, and can be told to end. */
 export function openContext(
   request: FastifyRequest,
   reply: FastifyReply,
   who: Authenticated,
-  timeoutMs: number,
+  { timeoutMs, running }: { readonly timeoutMs: number; readonly running: RunningRequests },
 ): RequestContext {
   const controller = new AbortController();
   const deadline = setTimeout(() => {
     controller.abort(new AppError('request_timeout', { detail: `It was given up after ${timeoutMs} ms.` }));
   }, timeoutMs);
+  running.add(controller);
   reply.raw.once('close', () => {
     clearTimeout(deadline);
+    running.delete(controller);
     if (!reply.raw.writableEnded) controller.abort(new AppError('request_cancelled'));
   });
   request.log = request.log.child({ tenantId: who.tenantId });
