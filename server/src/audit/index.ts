@@ -7,5 +7,5 @@ export {
   type SecurityEvent,
   type StoredSecurityEvent,
 } from './audit-log.ts';
-export { type AuditActor, type AuditEvent, actorOf, commitmentOf, type JsonValue } from './event.ts';
-export { auditEvents, incidentSeverities, securityEvents } from './tables.ts';
+export { type AuditActor, type AuditEvent, actorOf, type JsonValue } from './event.ts';
+export { incidentSeverities } from './tables.ts';

@@ -2,7 +2,7 @@
 
 export type { DocumentChange } from './change.ts';
 export { type Chunk, chunkDocument } from './chunk.ts';
-export { type CollectionView, defaultCollectionName, type NewCollection } from './collections.ts';
+export type { CollectionView, NewCollection } from './collections.ts';
 export { blobCell, type DocumentView } from './document-view.ts';
 export { createDocuments, type Documents } from './documents.ts';
 export type { Grant } from './grants.ts';

@@ -2,10 +2,11 @@
  * Lets concurrent writers share one transaction.
  *
  * Items wait for at most `delayMs`, or until the commit before theirs is done, whichever is later. When a shared commit
- * fails, its items are tried one by one, so that one bad item cannot take others with it.
+ * fails, its items are tried one by one, so that one bad item cannot take others with it; unless the database is away,
+ * which is no item's fault.
  */
 
-import { isAppError } from '../errors.ts';
+import { AppError, isAppError } from '../errors.ts';
 
 /** What a group commit needs. */
 export interface GroupCommitOptions<T> {
@@ -15,6 +16,8 @@ export interface GroupCommitOptions<T> {
   readonly batchMax: number;
   /** How often an item is tried while the database is unavailable, with a growing pause. */
   readonly attemptsMax: number;
+  /** Items that may wait for the commit before theirs; further ones are refused with `dependency_unavailable`. */
+  readonly queueMax: number;
 }
 
 /** A queue whose items are committed together. */
@@ -53,8 +56,9 @@ export function createGroupCommit<T>(options: GroupCommitOptions<T>): GroupCommi
       await withRetries(() => options.commit(batch.map(({ item }) => item)));
       for (const { done } of batch) done.resolve();
     } catch (error) {
-      if (batch.length === 1) batch[0]?.done.reject(error);
-      else for (const entry of batch) await commitBatch([entry]);
+      const isNobodysFault = isAppError(error, 'dependency_unavailable');
+      if (batch.length > 1 && !isNobodysFault) for (const entry of batch) await commitBatch([entry]);
+      else for (const { done } of batch) done.reject(error);
     }
   }
 
@@ -70,13 +74,19 @@ export function createGroupCommit<T>(options: GroupCommitOptions<T>): GroupCommi
   }
 
   return {
-    add(item) {
+    async add(item) {
+      if (queue.length >= options.queueMax) {
+        throw new AppError('dependency_unavailable', {
+          detail: 'Too many records wait for the database.',
+          retryAfterMs: 1000,
+        });
+      }
       const done = Promise.withResolvers<void>();
       queue.push({ item, done });
       if (!isRunning) void run();
       const settled = done.promise.finally(() => unsettled.delete(settled));
       unsettled.add(settled);
-      return settled;
+      await settled;
     },
     pending: () => unsettled.size,
     async drain() {

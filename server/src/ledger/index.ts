@@ -1,13 +1,6 @@
 /** Prices, attempts, charges. */
 
-export {
-  type Attempt,
-  type Cost,
-  createLedger,
-  type Ledger,
-  type Settlement,
-  type UsageQuery,
-  type UsageRow,
-  usageGroupings,
-} from './ledger.ts';
-export { costNanoOf, dollarsFromNano, priceOf, type Tokens } from './prices.ts';
+export { createLedger, type Ledger } from './ledger.ts';
+export { costNanoOf, dollarsFromNano, type Tokens } from './prices.ts';
+export type { Attempt, Cost, Settlement } from './settlement.ts';
+export { type UsageQuery, type UsageRow, usageGroupings } from './usage.ts';

@@ -45,7 +45,7 @@ const prices: Readonly<Record<string, Price>> = {
 const unknownModel = perMillion(30, 60, 'not listed: charged like the dearest listed model');
 
 /** The price of a model. */
-export function priceOf(model: string): Price {
+function priceOf(model: string): Price {
   const name = Object.keys(prices)
     .filter((known) => model === known || model.startsWith(`${known}-`))
     .reduce((longest, known) => (known.length > longest.length ? known : longest), '');

@@ -4,7 +4,6 @@ export {
   type Counted,
   createMemoryLimits,
   type Limits,
-  monthStart,
   type RateState,
   type Reservation,
   type TierLimits,

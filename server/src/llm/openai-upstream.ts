@@ -3,7 +3,7 @@
  *
  * Promises: what is sent is sent unchanged; every failure is an AppError; a retryable failure is tried again as long as no
  * byte of the answer has arrived, and never after; an abort cuts the connection at once. Of the client's request only
- * the body and the request id travel, of the endpoint's answer only the body and harmless headers: a client must see
+ * the body, the request id and the trace context travel, of the endpoint's answer only the body and harmless headers: a client must see
  * neither our credential's rate limits nor the endpoint's cookies. Redirects are not followed.
  */
 
@@ -11,6 +11,7 @@ import { type Dispatcher, Pool } from 'undici';
 import { z } from 'zod';
 import type { Logger } from '../context.ts';
 import { AppError } from '../errors.ts';
+import { traceHeaders } from '../telemetry/index.ts';
 import { createRetry } from './retry.ts';
 import { createSilenceWatch, type SilenceWatch } from './silence-watch.ts';
 import { errorFromResponse, errorFromTransport, type WireHeaders } from './upstream-errors.ts';
@@ -177,6 +178,7 @@ export function createOpenAiUpstream(options: OpenAiUpstreamOptions): OpenAiUpst
           'content-type': 'application/json',
           accept: stream ? 'text/event-stream' : 'application/json',
           'x-request-id': requestId,
+          ...traceHeaders(),
         },
       };
       const attempt = async () => {

@@ -11,7 +11,7 @@ import { inspectInput } from '../guard/index.ts';
 import type { Tokens } from '../ledger/index.ts';
 import type { LlmProvider } from '../llm/index.ts';
 import type { Scheduler } from '../scheduler/index.ts';
-import type { QueryStage } from '../telemetry/index.ts';
+import { type QueryStage, withSpan } from '../telemetry/index.ts';
 import type { Citation, Passage } from './citations.ts';
 import { type Draft, extractive, generateDraft, quoteDraft } from './draft.ts';
 import { type Meter, type MeterDeps, type MeteredWork, metered } from './metered.ts';
@@ -143,7 +143,7 @@ export function createAnswer(deps: AnswerDeps): AnswerQuestion {
   async function timed<T>(stage: QueryStage, step: () => Promise<T>): Promise<T> {
     const startedMs = deps.now();
     try {
-      return await step();
+      return await withSpan(`query.${stage}`, {}, step);
     } finally {
       record(stage, startedMs);
     }

@@ -139,7 +139,7 @@ function textsOf({ messages }: ChatBody): string[] {
 }
 
 /** Says that chats need a model endpoint. */
-export function noEndpoint(): AppError {
+function noEndpoint(): AppError {
   return new AppError('model_not_found', {
     detail: 'No model endpoint is configured. An operator can set OPENAI_BASE_URL and OPENAI_API_KEY.',
   });
