@@ -23,6 +23,7 @@ create table genai.users (
 );
 -- Login names an address, perhaps without its tenant.
 create index users_email on genai.users (email);
+create index users_id on genai.users (id);
 alter table genai.users enable row level security;
 alter table genai.users force row level security;
 create policy tenant_isolation on genai.users for all to genai_app

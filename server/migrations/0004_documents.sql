@@ -16,7 +16,11 @@ alter table genai.collections force row level security;
 create policy tenant_isolation on genai.collections for all to genai_app
   using (tenant_id = current_setting('app.tenant_id', true))
   with check (tenant_id = current_setting('app.tenant_id', true));
+-- Whose an id is that was named by somebody else, for security events.
+create policy system_ownership on genai.collections for select to genai_system using (true);
+create index collections_id on genai.collections (id);
 grant select, insert, update, delete on genai.collections to genai_app;
+grant select (tenant_id, id) on genai.collections to genai_system;
 
 -- Who may read a collection; no grant, no access (admins of the tenant excepted).
 create table genai.collection_grants (
@@ -67,6 +71,7 @@ create table genai.documents (
   primary key (tenant_id, id),
   foreign key (tenant_id, collection_id) references genai.collections (tenant_id, id)
 );
+create index documents_id on genai.documents (id);
 create index documents_collection on genai.documents (tenant_id, collection_id, content_hash);
 create index documents_unfinished on genai.documents (tenant_id, status) where status not in ('indexed', 'failed');
 alter table genai.documents enable row level security;

@@ -6,7 +6,7 @@
 
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { createAuditLog } from './audit/index.ts';
+import { createAuditLog, createForeignIdWatch } from './audit/index.ts';
 import { createFileBlobs } from './blobs/index.ts';
 import type { Config } from './config/index.ts';
 import type { Logger } from './context.ts';
@@ -168,6 +168,7 @@ async function openFlows(
     models: createModels(upstream, now),
     ledger,
     audit,
+    onNotFound: createForeignIdWatch(database, audit),
     limits,
     metrics: withGauges(metrics, scheduler, ledger),
     health: {

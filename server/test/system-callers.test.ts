@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { systemReasons } from '../src/db/index.ts';
 
 const reviewed: Record<keyof typeof systemReasons, readonly string[]> = {
-  'audit.security': ['src/audit/audit-log.ts'],
+  'audit.security': ['src/audit/audit-log.ts', 'src/audit/foreign-ids.ts'],
   'identity.authenticate': ['src/identity/key-authentication.ts', 'src/identity/login.ts'],
   'identity.operators': ['src/identity/operators.ts'],
   'ingest.recover': ['src/worker/jobs.ts'],

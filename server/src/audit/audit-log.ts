@@ -42,6 +42,11 @@ export interface StoredSecurityEvent extends SecurityEvent {
 export interface AuditLog {
   /** Appends an event of the vault's tenant in the caller's transaction. */
   readonly append: (tx: TenantTx | SystemTx, vault: TenantVault, event: AuditEvent) => Promise<void>;
+  /** Appends events, each of its vault's tenant, in one statement; there must be at least one. */
+  readonly appendAll: (
+    tx: TenantTx | SystemTx,
+    items: readonly { readonly vault: TenantVault; readonly event: AuditEvent }[],
+  ) => Promise<void>;
   /**
    * The newest events of a tenant; `cursor` is what the page before returned, and `request_invalid` when it is not.
    * Ids sort by time, so pages neither overlap nor skip, whatever is appended or removed meanwhile.
@@ -73,21 +78,29 @@ export function createAuditLog(options: AuditLogOptions): AuditLog {
   const { database, log } = options;
   const now = options.now ?? (() => new Date());
 
+  function rowOf({ vault, event }: { vault: TenantVault; event: AuditEvent }): typeof auditEvents.$inferInsert {
+    const id = newId('audit');
+    const occurredAt = now();
+    const { body, personal } = encodeEvent(id, vault.tenantId, occurredAt, event);
+    return {
+      tenantId: vault.tenantId,
+      id,
+      occurredAt,
+      action: event.action,
+      outcome: event.outcome,
+      requestId: event.requestId ?? null,
+      body,
+      personalSealed: personal === undefined ? null : vault.seal(personalCell(id), personal, 'secret'),
+    };
+  }
+
   return {
     async append(tx, vault, event) {
-      const id = newId('audit');
-      const occurredAt = now();
-      const { body, personal } = encodeEvent(id, vault.tenantId, occurredAt, event);
-      await tx.insert(auditEvents).values({
-        tenantId: vault.tenantId,
-        id,
-        occurredAt,
-        action: event.action,
-        outcome: event.outcome,
-        requestId: event.requestId ?? null,
-        body,
-        personalSealed: personal === undefined ? null : vault.seal(personalCell(id), personal, 'secret'),
-      });
+      await tx.insert(auditEvents).values(rowOf({ vault, event }));
+    },
+
+    async appendAll(tx, items) {
+      await tx.insert(auditEvents).values(items.map(rowOf));
     },
 
     async list(scope, { limit, cursor }) {
