@@ -11,7 +11,7 @@ import { startUpstream, type Upstream } from './support/upstream/index.ts';
 
 const kills = inject('isLong') ? 50 : 3;
 /** A kill comes after 1 to so many requests of its round. */
-const requestsBeforeKillMax = 60;
+const requestsBeforeKillMax = 50;
 const seed = randomInt(2 ** 31);
 
 let upstream: Upstream;
