@@ -29,27 +29,26 @@ function perMillion(inputDollars: number, outputDollars: number, source: string)
   };
 }
 
-/** Prices by model name; a dated variant such as `gpt-4o-2024-08-06` has the price of the longest name it begins with. */
-const prices: Readonly<Record<string, Price>> = {
-  extractive: perMillion(0, 0, 'no model is called'),
-  'gpt-4-turbo': perMillion(10, 30, openAi),
-  'gpt-4': perMillion(30, 60, openAi),
-  'gpt-4o': perMillion(2.5, 10, openAi),
-  'gpt-4o-mini': perMillion(0.15, 0.6, openAi),
-  'gpt-4.1': perMillion(2, 8, openAi),
-  'gpt-4.1-mini': perMillion(0.4, 1.6, openAi),
-  'gpt-3.5-turbo': perMillion(0.5, 1.5, openAi),
-};
+/** Prices by model name. Quoted answers have none: they use no tokens, so they cost nothing. */
+const prices: ReadonlyMap<string, Price> = new Map([
+  ['gpt-4-turbo', perMillion(10, 30, openAi)],
+  ['gpt-4', perMillion(30, 60, openAi)],
+  ['gpt-4o', perMillion(2.5, 10, openAi)],
+  ['gpt-4o-mini', perMillion(0.15, 0.6, openAi)],
+  ['gpt-4.1', perMillion(2, 8, openAi)],
+  ['gpt-4.1-mini', perMillion(0.4, 1.6, openAi)],
+  ['gpt-3.5-turbo', perMillion(0.5, 1.5, openAi)],
+]);
 
 /** Unknown models are charged like the dearest known one, so that a missing entry cannot overrun a budget. */
 const unknownModel = perMillion(30, 60, 'not listed: charged like the dearest listed model');
 
-/** The price of a model. */
-function priceOf(model: string): Price {
-  const name = Object.keys(prices)
-    .filter((known) => model === known || model.startsWith(`${known}-`))
-    .reduce((longest, known) => (known.length > longest.length ? known : longest), '');
-  return prices[name] ?? unknownModel;
+/** The date in a name such as `gpt-4o-2024-08-06` or `gpt-4-0613`. Any other ending can be another model. */
+const dated = /-(\d{4}-\d{2}-\d{2}|\d{4})$/;
+
+/** The price of a model; a dated name has the price of the name without its date. */
+export function priceOf(model: string): Price {
+  return prices.get(model) ?? prices.get(model.replace(dated, '')) ?? unknownModel;
 }
 
 /** What tokens of a model cost, in nano-dollars. */
