@@ -108,7 +108,6 @@ function forkChild({ memoryMiB }: ParseProcessLimits): ChildProcess {
       ...readableFolders.map((folder) => `--allow-fs-read=${folder}`),
       '--disallow-code-generation-from-strings',
       `--max-old-space-size=${memoryMiB}`,
-      '--title=genai-parser',
     ],
     serialization: 'advanced',
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],

@@ -53,16 +53,20 @@ function decode(bytes: Uint8Array, encoding: string): string {
   try {
     return decoder.decode(bytes);
   } catch (cause) {
-    const at = firstInvalidByte(bytes, encoding);
-    const line = lineCount(Buffer.from(bytes.subarray(0, at)).toString('latin1'));
-    throw new AppError('document_unreadable', {
-      detail:
-        at < bytes.length
-          ? `Byte ${at} (line ${line}) is not valid ${encoding.toUpperCase()}. Save the file as UTF-8 and upload it again.`
-          : `The file ends in the middle of a character of ${encoding.toUpperCase()}; it seems to be cut off.`,
-      cause,
-    });
+    throw new AppError('document_unreadable', { detail: describeFault(bytes, encoding), cause });
   }
+}
+
+function describeFault(bytes: Uint8Array, encoding: string): string {
+  const name = encoding.toUpperCase();
+  const readable = readableLength(bytes, encoding);
+  if (readable === bytes.length)
+    return `The file ends in the middle of a character of ${name}; it seems to be cut off.`;
+  // The fault shows behind the first byte of a character, which is where it is.
+  let at = readable;
+  while (at > 0 && !isDecodable(bytes.subarray(0, at), encoding)) at -= 1;
+  const line = lineCount(Buffer.from(bytes.subarray(0, at)).toString('latin1'));
+  return `Byte ${at} (line ${line}) is not valid ${name}. Save the file as UTF-8 and upload it again.`;
 }
 
 function decoderFor(encoding: string): TextDecoder {
@@ -76,21 +80,21 @@ function decoderFor(encoding: string): TextDecoder {
   }
 }
 
-/** The 0-based offset of the first byte that does not fit, by bisection; the length when only the end is missing. */
-function firstInvalidByte(bytes: Uint8Array, encoding: string): number {
-  let valid = 0;
-  let invalid = bytes.length + 1;
-  while (invalid - valid > 1) {
-    const middle = Math.floor((valid + invalid) / 2);
-    if (middle <= bytes.length && isValidBeginning(bytes.subarray(0, middle), encoding)) valid = middle;
-    else invalid = middle;
+/** How many bytes can be the beginning of a text, by bisection. */
+function readableLength(bytes: Uint8Array, encoding: string): number {
+  let readable = 0;
+  let unreadable = bytes.length + 1;
+  while (unreadable - readable > 1) {
+    const middle = Math.floor((readable + unreadable) / 2);
+    if (isDecodable(bytes.subarray(0, middle), encoding, { stream: true })) readable = middle;
+    else unreadable = middle;
   }
-  return valid;
+  return readable;
 }
 
-function isValidBeginning(bytes: Uint8Array, encoding: string): boolean {
+function isDecodable(bytes: Uint8Array, encoding: string, options: { stream?: boolean } = {}): boolean {
   try {
-    new TextDecoder(encoding, { fatal: true }).decode(bytes, { stream: true });
+    new TextDecoder(encoding, { fatal: true }).decode(bytes, options);
     return true;
   } catch {
     return false;

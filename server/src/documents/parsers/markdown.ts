@@ -17,6 +17,9 @@ type Inline = HeadingBlock['children'][number];
  */
 const sliceLength = 65_536;
 
+/** A block that fills its slice is read with a longer one, up to this length; beyond, it counts as several blocks. */
+const blockLengthMax = 524_288;
+
 /** Reads a Markdown file (CommonMark). Throws `document_unreadable` under the same conditions as plain text. */
 export const parseMarkdown: DocumentParser = async (bytes, limits) => {
   const text = decodePlainText(bytes);
@@ -29,20 +32,26 @@ export const parseMarkdown: DocumentParser = async (bytes, limits) => {
 function headingsOf(text: string, from: number): Heading[] {
   const headings: Heading[] = [];
   let start = from;
+  let length = sliceLength;
   while (start < text.length) {
-    const end = endOfSlice(text, start);
+    const end = endOfSlice(text, start, length);
     const blocks = fromMarkdown(text.slice(start, end)).children;
-    // The last block may go on behind the slice; when it is the only one, the slice's end has to cut it.
-    const last = end < text.length && blocks.length > 1 ? blocks.pop() : undefined;
+    const isCut = end < text.length;
+    if (isCut && blocks.length === 1 && length < blockLengthMax) {
+      length *= 2;
+      continue;
+    }
+    const last = isCut && blocks.length > 1 ? blocks.pop() : undefined;
     for (const block of blocks) if (block.type === 'heading') headings.push(headingFrom(block, start));
     start = last ? startOfLine(text, start + offsetOf(last)) : end;
+    length = sliceLength;
   }
   return headings;
 }
 
-/** The end of the last line that begins within reach of a slice from `start`. */
-function endOfSlice(text: string, start: number): number {
-  const limit = start + sliceLength;
+/** The end of the last line within `length` of `start`; within the line if there is no such. */
+function endOfSlice(text: string, start: number, length: number): number {
+  const limit = start + length;
   if (limit >= text.length) return text.length;
   const lineEnd = text.lastIndexOf('\n', limit - 1) + 1;
   return lineEnd > start ? lineEnd : limit;
