@@ -131,7 +131,7 @@ export function errorCodesOf(operation: Operation): readonly ErrorCode[] {
     ...(query !== undefined || body !== undefined || path.startsWith('/api/') ? (['request_invalid'] as const) : []),
     ...(body === undefined ? [] : (['body_malformed', 'body_too_large', 'media_type_unsupported'] as const)),
     ...(access === 'public' && monitoring !== 'token' ? [] : (['authentication_required'] as const)),
-    ...(access === 'public' ? [] : (['cross_tenant_access'] as const)),
+    ...(access === 'public' ? [] : (['cross_tenant_access', 'request_timeout', 'server_draining'] as const)),
     ...(access === 'operator' || typeof access === 'object' ? (['permission_denied'] as const) : []),
     ...(params === undefined ? [] : (['resource_not_found'] as const)),
     ...errors,

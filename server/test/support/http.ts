@@ -8,7 +8,7 @@ import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createFileBlobs } from '../../src/blobs/index.ts';
-import { loadConfig } from '../../src/config/index.ts';
+import { type Config, loadConfig } from '../../src/config/index.ts';
 import type { Logger, UserRole } from '../../src/context.ts';
 import { createDocuments } from '../../src/documents/index.ts';
 import { createHttpServer, type Services } from '../../src/http/index.ts';
@@ -17,7 +17,7 @@ import type { AnswerQuestion, Chat } from '../../src/query/index.ts';
 import { createSearchIndex } from '../../src/search/index.ts';
 import { createLogger, createMetrics } from '../../src/telemetry/index.ts';
 import { openTestDatabase } from './database.ts';
-import { identityOn, testPassword } from './identity.ts';
+import { identityOn, type TestIdentity, testPassword } from './identity.ts';
 
 /** What a test changes. */
 export interface TestServerOptions {
@@ -49,17 +49,63 @@ export async function openTestServer({ environment = {}, services: overrides = {
   const folder = mkdtempSync(join(tmpdir(), 'genai-http-'));
   const { config } = loadConfig({ environment: { PORT: '0', LOG_LEVEL: 'trace', ...environment }, directory: folder });
   const { log, lines } = captureLog(config.observability);
-  const metrics = createMetrics();
-  const { database, audit, identity, tenants } = people;
   const enqueued: string[] = [];
+  const services = {
+    ...servicesOver(people, config, log, { folder, onEnqueue: (documentId) => enqueued.push(documentId) }),
+    ...overrides,
+  };
+  const server = await createHttpServer({ services, config, log });
+  const operator = await people.identity.createOperatorKey('tests', people.actor);
+  return {
+    ...server,
+    /** In-process requests. */
+    inject: server.app.inject.bind(server.app),
+    /** The same with a JSON body and answer, as somebody or nobody. */
+    async as<T = Record<string, unknown>>(
+      who: Pick<Person, 'headers'> | undefined,
+      method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE',
+      url: string,
+      payload?: object,
+    ) {
+      const headers = who?.headers ?? {};
+      const response = await server.app.inject({ method, url, headers, ...(payload === undefined ? {} : { payload }) });
+      const body = (response.body === '' ? undefined : JSON.parse(response.body)) as T;
+      return { status: response.statusCode, headers: response.headers, body };
+    },
+    acme: await addTenant(people, services, 'acme', 'enterprise'),
+    globex: await addTenant(people, services, 'globex', 'free'),
+    operator: { headers: { authorization: `Bearer ${operator.key}` } },
+    password: testPassword,
+    services,
+    config,
+    log,
+    securityEvents: () => people.audit.listSecurityEvents({ limit: 1000 }),
+    enqueued,
+    logLines: lines,
+    async stop() {
+      await server.close();
+      people.close();
+      rmSync(folder, { recursive: true, force: true });
+      await testDatabase.close();
+    },
+  };
+}
+
+function servicesOver(
+  people: TestIdentity,
+  config: Config,
+  log: Logger,
+  { folder, onEnqueue }: { readonly folder: string; readonly onEnqueue: (documentId: string) => void },
+): Services {
+  const { database, vault, audit, identity, tenants } = people;
   const documents = createDocuments({
     database,
-    vault: people.vault,
+    vault,
     audit,
     blobs: createFileBlobs(join(folder, 'blobs')),
     search: createSearchIndex(),
     uploadBytesMax: config.documents.uploadBytesMax,
-    enqueueIngest: async (_tenantId, documentId) => void enqueued.push(documentId),
+    enqueueIngest: async (_tenantId, documentId) => onEnqueue(documentId),
     log,
   });
   const limits = createMemoryLimits({
@@ -73,69 +119,45 @@ export async function openTestServer({ environment = {}, services: overrides = {
     anonymousRequestsPerMinute: config.limits.anonymousRequestsPerMinute,
     loadSpent: async () => 0n,
   });
-  const services: Services = {
+  return {
     identity,
     tenants,
     documents,
     audit,
     limits,
-    metrics,
+    metrics: createMetrics(),
     answer: standIn,
     chat: standIn,
     models: async () => [{ id: 'test-model', created: 1, ownedBy: 'tests' }],
     ledger: { usage: async () => [] },
     health: { components: async () => [{ name: 'database', status: 'ok', required: true }] },
-    ...overrides,
   };
-  const server = await createHttpServer({ services, config, log });
-  const acme = await addTenant('acme', 'enterprise');
-  const globex = await addTenant('globex', 'free');
-  const operator = await identity.createOperatorKey('tests', people.actor);
+}
 
-  async function addTenant(slug: string, tier: 'enterprise' | 'free') {
-    const tenant = await tenants.create({ slug, name: slug, tier }, { actor: people.actor });
-    await documents.ensureDefaultCollection({ tenantId: tenant.id });
-    const add = (role: UserRole) => addPerson(tenant, role);
-    return { ...tenant, admin: await add('admin'), analyst: await add('analyst'), viewer: await add('viewer') };
-  }
+async function addTenant(
+  people: TestIdentity,
+  services: Pick<Services, 'documents'>,
+  slug: string,
+  tier: 'enterprise' | 'free',
+) {
+  const tenant = await people.tenants.create({ slug, name: slug, tier }, { actor: people.actor });
+  await services.documents.ensureDefaultCollection({ tenantId: tenant.id });
+  const add = (role: UserRole) => addPerson(people, tenant, role);
+  return { ...tenant, admin: await add('admin'), analyst: await add('analyst'), viewer: await add('viewer') };
+}
 
-  async function addPerson(tenant: { id: string; slug: string }, role: UserRole): Promise<Person> {
-    const email = `${role}@${tenant.slug}.example`;
-    const clearance = role === 'admin' ? 'restricted' : 'internal';
-    const { user, tokens } = await people.addUser(tenant, { email, role, clearance });
-    const scope = { tenantId: tenant.id, actor: people.actor };
-    const { key } = await identity.createApiKey(scope, { name: 'tests', userId: user.id });
-    return {
-      userId: user.id,
-      email,
-      accessToken: tokens.accessToken,
-      apiKey: key,
-      headers: { authorization: `Bearer ${key}` },
-    };
-  }
-
-  return {
-    ...server,
-    /** In-process requests. */
-    inject: server.app.inject.bind(server.app),
-    acme,
-    globex,
-    operator: { headers: { authorization: `Bearer ${operator.key}` } },
-    password: testPassword,
-    services,
-    config,
-    log,
-    clock: people.clock,
-    securityEvents: () => audit.listSecurityEvents({ limit: 1000 }),
-    enqueued,
-    logLines: lines,
-    async stop() {
-      await server.close();
-      people.close();
-      rmSync(folder, { recursive: true, force: true });
-      await testDatabase.close();
-    },
-  };
+async function addPerson(
+  people: TestIdentity,
+  tenant: { readonly id: string; readonly slug: string },
+  role: UserRole,
+): Promise<Person> {
+  const email = `${role}@${tenant.slug}.example`;
+  const clearance = role === 'admin' ? 'restricted' : 'internal';
+  const { user, tokens } = await people.addUser(tenant, { email, role, clearance });
+  const scope = { tenantId: tenant.id, actor: people.actor };
+  const { key } = await people.identity.createApiKey(scope, { name: 'tests', userId: user.id });
+  const { accessToken } = tokens;
+  return { userId: user.id, email, accessToken, apiKey: key, headers: { authorization: `Bearer ${key}` } };
 }
 
 /** What `openTestServer` gives. */

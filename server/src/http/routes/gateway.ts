@@ -93,13 +93,7 @@ export const gatewayOperations = [
       mediaTypes: ['application/json', 'text/event-stream'],
     },
     errors: [
-      ...([
-        'context_length_exceeded',
-        'input_blocked',
-        'insufficient_quota',
-        'model_not_found',
-        'request_timeout',
-      ] as const),
+      ...(['context_length_exceeded', 'input_blocked', 'insufficient_quota', 'model_not_found'] as const),
       ...(['upstream_rate_limited', 'upstream_rejected', 'upstream_unavailable'] as const),
     ],
     handle: ({ services, ctx, body, request, reply }) =>

@@ -72,7 +72,7 @@ export const queryOperations = [
       schema: answer,
       mediaTypes: ['text/event-stream'],
     },
-    errors: ['input_blocked', 'insufficient_quota', 'request_timeout'],
+    errors: ['input_blocked', 'insufficient_quota'],
     async handle({ services, ctx, body: { top_k: topK, stream, ...rest }, request, reply }) {
       const question = { ...rest, ...(topK === undefined ? {} : { topK }) };
       if (!stream) return wireAnswer(await services.answer(ctx, question));

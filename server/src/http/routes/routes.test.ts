@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { openTestServer, type Person, type TestServer } from '../../../test/support/http.ts';
+import { openTestServer, type TestServer } from '../../../test/support/http.ts';
 import type { UsageQuery } from '../../ledger/index.ts';
 
 let server: TestServer;
@@ -34,52 +34,21 @@ beforeAll(async () => {
 });
 afterAll(() => server.stop());
 
-type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
-async function as<T = Record<string, unknown>>(
-  who: Pick<Person, 'headers'> | undefined,
-  method: Method,
-  url: string,
-  payload?: object,
-) {
-  const response = await server.inject({
-    method,
-    url,
-    headers: who?.headers ?? {},
-    ...(payload === undefined ? {} : { payload }),
-  });
-  return {
-    status: response.statusCode,
-    headers: response.headers,
-    body: (response.body === '' ? undefined : JSON.parse(response.body)) as T,
-  };
-}
-
-async function upload(who: Person, fields: Record<string, string | Blob>, filename = 'notes.txt') {
-  const form = new FormData();
-  for (const [name, value] of Object.entries(fields)) {
-    if (typeof value === 'string') form.append(name, value);
-    else form.append(name, value, filename);
-  }
-  const encoded = new Request('http://localhost/', { method: 'POST', body: form });
-  const response = await server.inject({
-    method: 'POST',
-    url: '/api/documents',
-    headers: { ...who.headers, 'content-type': encoded.headers.get('content-type') ?? '' },
-    payload: Buffer.from(await encoded.arrayBuffer()),
-  });
-  return { status: response.statusCode, headers: response.headers, body: response.json<Record<string, unknown>>() };
-}
-
 describe('login', () => {
   it('gives tokens that work, refresh once, and end with logout', async () => {
     const { email } = server.acme.viewer;
-    const login = await as<{ access_token: string; refresh_token: string }>(undefined, 'POST', '/api/auth/login', {
-      email,
-      password: server.password,
-    });
+    const login = await server.as<{ access_token: string; refresh_token: string }>(
+      undefined,
+      'POST',
+      '/api/auth/login',
+      {
+        email,
+        password: server.password,
+      },
+    );
     expect(login).toMatchObject({ status: 200, body: { token_type: 'Bearer', expires_in: 3600 } });
     const session = { headers: { authorization: `Bearer ${login.body.access_token}` } };
-    expect(await as(session, 'GET', '/api/me')).toMatchObject({
+    expect(await server.as(session, 'GET', '/api/me')).toMatchObject({
       body: {
         user: { email, role: 'viewer', clearance: 'internal' },
         tenant: { slug: 'acme', tier: 'enterprise' },
@@ -87,13 +56,13 @@ describe('login', () => {
         permissions: expect.arrayContaining(['query:ask']),
       },
     });
-    const sessions = await as<{ data: { id: string; is_current: boolean }[] }>(session, 'GET', '/api/sessions');
+    const sessions = await server.as<{ data: { id: string; is_current: boolean }[] }>(session, 'GET', '/api/sessions');
     expect(sessions.body.data.filter((one) => one.is_current)).toHaveLength(1);
     const refresh = { refresh_token: login.body.refresh_token };
-    expect((await as(undefined, 'POST', '/api/auth/refresh', refresh)).status).toBe(200);
-    expect((await as(session, 'POST', '/api/auth/logout')).status).toBe(204);
-    expect((await as(session, 'GET', '/api/me')).status).toBe(401);
-    expect((await as(undefined, 'POST', '/api/auth/refresh', refresh)).status).toBe(401);
+    expect((await server.as(undefined, 'POST', '/api/auth/refresh', refresh)).status).toBe(200);
+    expect((await server.as(session, 'POST', '/api/auth/logout')).status).toBe(204);
+    expect((await server.as(session, 'GET', '/api/me')).status).toBe(401);
+    expect((await server.as(undefined, 'POST', '/api/auth/refresh', refresh)).status).toBe(401);
   });
 
   it('does not say which part was wrong', async () => {
@@ -103,7 +72,9 @@ describe('login', () => {
       { tenant: 'globex', email: server.acme.viewer.email, password: server.password },
       { tenant: 'no such tenant', email: server.acme.viewer.email, password: server.password },
     ];
-    const answers = await Promise.all(attempts.map((attempt) => as(undefined, 'POST', '/api/auth/login', attempt)));
+    const answers = await Promise.all(
+      attempts.map((attempt) => server.as(undefined, 'POST', '/api/auth/login', attempt)),
+    );
     const told = answers.map(({ status, body: { request_id: _, ...rest } }) => JSON.stringify([status, rest]));
     expect(new Set(told).size).toBe(1);
     expect(answers[0]).toMatchObject({ status: 401, body: { code: 'login_failed' } });
@@ -114,9 +85,9 @@ describe('users and keys', () => {
   it('are made, listed page by page, changed and revoked', async () => {
     const { admin } = server.acme;
     const input = { email: 'new@acme.example', name: 'Nou Vinguda', role: 'viewer', clearance: 'public' };
-    const made = await as<{ id: string }>(admin, 'POST', '/api/users', input);
+    const made = await server.as<{ id: string }>(admin, 'POST', '/api/users', input);
     expect(made).toMatchObject({ status: 201, body: { ...input, status: 'active' } });
-    const key = await as<{ id: string; key: string }>(admin, 'POST', '/api/keys', {
+    const key = await server.as<{ id: string; key: string }>(admin, 'POST', '/api/keys', {
       name: 'ci',
       user_id: made.body.id,
       scopes: ['query:ask'],
@@ -127,12 +98,12 @@ describe('users and keys', () => {
       body: { name: 'ci', scopes: ['query:ask'], user_id: made.body.id, last_used_at: null },
     });
     const holder = { headers: { authorization: `Bearer ${key.body.key}` } };
-    expect((await as(holder, 'GET', '/api/documents')).status).toBe(403);
+    expect((await server.as(holder, 'GET', '/api/documents')).status).toBe(403);
 
     const listed: { id: string }[] = [];
     let cursor: string | null = '';
     while (cursor !== null) {
-      const page: { body: { data: { id: string }[]; next_cursor: string | null } } = await as(
+      const page: { body: { data: { id: string }[]; next_cursor: string | null } } = await server.as(
         admin,
         'GET',
         `/api/users?limit=1${cursor === '' ? '' : `&cursor=${cursor}`}`,
@@ -144,160 +115,26 @@ describe('users and keys', () => {
     expect(listed.map(({ id }) => id)).toContain(made.body.id);
     expect(new Set(listed.map(({ id }) => id)).size).toBe(listed.length);
 
-    expect(await as(admin, 'PATCH', `/api/users/${made.body.id}`, { role: 'analyst' })).toMatchObject({
+    expect(await server.as(admin, 'PATCH', `/api/users/${made.body.id}`, { role: 'analyst' })).toMatchObject({
       body: { role: 'analyst' },
     });
-    expect((await as(admin, 'DELETE', `/api/keys/${key.body.id}`)).status).toBe(204);
-    expect((await as(holder, 'GET', '/api/me')).status).toBe(401);
-    expect(JSON.stringify((await as(admin, 'GET', '/api/keys')).body)).not.toContain(key.body.key);
+    expect((await server.as(admin, 'DELETE', `/api/keys/${key.body.id}`)).status).toBe(204);
+    expect((await server.as(holder, 'GET', '/api/me')).status).toBe(401);
+    expect(JSON.stringify((await server.as(admin, 'GET', '/api/keys')).body)).not.toContain(key.body.key);
   });
 
   it('of another tenant do not exist', async () => {
     const { userId } = server.globex.viewer;
-    expect((await as(server.acme.admin, 'PATCH', `/api/users/${userId}`, { name: 'Mine now' })).status).toBe(404);
-    expect((await as(server.acme.admin, 'POST', '/api/keys', { name: 'x', user_id: userId })).status).toBe(404);
-  });
-});
-
-describe('documents', () => {
-  const text = new Blob(['Ünïcode is fine. '.repeat(20)], { type: 'text/plain' });
-
-  it('are uploaded, listed, relabelled, downloaded and deleted', async () => {
-    const { analyst } = server.acme;
-    const uploaded = await upload(
-      analyst,
-      { title: 'Résumé', classification: 'public', file: text },
-      'naïve résumé.txt',
+    expect((await server.as(server.acme.admin, 'PATCH', `/api/users/${userId}`, { name: 'Mine now' })).status).toBe(
+      404,
     );
-    expect(uploaded).toMatchObject({
-      status: 202,
-      body: {
-        title: 'Résumé',
-        filename: 'naïve résumé.txt',
-        classification: 'public',
-        status: 'uploaded',
-        size_bytes: text.size,
-        error: null,
-      },
-    });
-    const { id } = uploaded.body as { id: string };
-    expect(uploaded.headers.location).toBe(`/api/documents/${id}`);
-    expect(server.enqueued).toContain(id);
-    expect(await as(analyst, 'GET', '/api/documents?status=uploaded&limit=1')).toMatchObject({
-      body: { data: [{ id }], next_cursor: null },
-    });
-    expect((await as(analyst, 'PATCH', `/api/documents/${id}`, { classification: 'internal' })).body).toMatchObject({
-      classification: 'internal',
-    });
-    expect(await as(analyst, 'GET', `/api/documents/${id}/text`)).toMatchObject({
-      status: 409,
-      body: { code: 'state_conflict' },
-    });
-
-    const download = await server.inject({
-      method: 'GET',
-      url: `/api/documents/${id}/content`,
-      headers: analyst.headers,
-    });
-    expect(download.rawPayload).toEqual(Buffer.from(await text.arrayBuffer()));
-    expect(download.headers).toMatchObject({
-      'content-type': 'application/octet-stream',
-      'content-disposition': "attachment; filename*=UTF-8''na%C3%AFve%20r%C3%A9sum%C3%A9.txt",
-      'x-content-type-options': 'nosniff',
-    });
-    expect((await as(server.globex.admin, 'GET', `/api/documents/${id}`)).status).toBe(404);
-    expect((await as(analyst, 'DELETE', `/api/documents/${id}`)).status).toBe(204);
-    expect((await as(analyst, 'GET', `/api/documents/${id}`)).status).toBe(404);
-  });
-
-  it.each([
-    ['without a file', { title: 'A' }, 400, 'request_invalid', '/file'],
-    ['with an unknown part', { file: text, colour: 'red' }, 400, 'request_invalid', '/colour'],
-    ['with a file under another name', { document: text }, 400, 'request_invalid', '/document'],
-    ['with a file where text belongs', { file: text, title: new Blob(['x']) }, 400, 'request_invalid', undefined],
-    ['with text where the file belongs', { file: 'text' }, 400, 'request_invalid', '/file'],
-    [
-      'with a label above the clearance',
-      { file: text, classification: 'restricted' },
-      403,
-      'classification_denied',
-      undefined,
-    ],
-    [
-      'with a label that does not exist',
-      { file: text, classification: 'secret' },
-      400,
-      'request_invalid',
-      '/classification',
-    ],
-    ['with a title that is too long', { file: text, title: 'x'.repeat(5000) }, 400, 'request_invalid', '/title'],
-    ['that is empty', { file: new Blob([]) }, 422, 'document_empty', undefined],
-  ])('%s are refused', async (_, fields, status, code, pointer) => {
-    const refused = await upload(server.acme.analyst, fields as Record<string, string | Blob>);
-    expect(refused).toMatchObject({ status, body: { code } });
-    if (pointer !== undefined) expect(refused.body['errors']).toContainEqual(expect.objectContaining({ pointer }));
-    expect(await as(server.acme.analyst, 'GET', '/api/documents')).toMatchObject({ body: { data: [] } });
-  });
-
-  const part = (name: string, value: string) =>
-    `--x\r\nContent-Disposition: form-data; name="${name}"\r\n\r\n${value}\r\n`;
-  it.each([
-    [
-      'a form that is cut off',
-      '--x\r\nContent-Disposition: form-data; name="file"; filename="a.txt"\r\n\r\nhalf',
-      'x',
-      'body_malformed',
-    ],
-    ['a form that never begins', 'nothing like a form', 'x', 'body_malformed'],
-    ['a form that names no boundary', part('title', 'a'), '', 'body_malformed'],
-    [
-      'a field that is not UTF-8',
-      Buffer.from(`${part('title', '\xff\xfe')}--x--\r\n`, 'latin1'),
-      'x',
-      'request_invalid',
-    ],
-    ['a field twice', `${part('title', 'a')}${part('title', 'b')}--x--\r\n`, 'x', 'request_invalid'],
-    ['a field named like a prototype', `${part('__proto__', 'a')}--x--\r\n`, 'x', 'request_invalid'],
-    [
-      'a thousand fields',
-      `${Array.from({ length: 1000 }, (_, index) => part(`f${index}`, 'a')).join('')}--x--\r\n`,
-      'x',
-      'request_invalid',
-    ],
-  ])('in %s are refused', async (_, payload, boundary, code) => {
-    const type = `multipart/form-data${boundary === '' ? '' : `; boundary=${boundary}`}`;
-    const headers = { ...server.acme.analyst.headers, 'content-type': type };
-    const response = await server.inject({ method: 'POST', url: '/api/documents', headers, payload });
-    expect([response.statusCode, response.json<{ code: string }>().code]).toEqual([400, code]);
-  });
-});
-
-describe('collections', () => {
-  it('are made, granted, and removed when empty', async () => {
-    const { analyst, viewer } = server.acme;
-    const made = await as<{ id: string }>(analyst, 'POST', '/api/collections', {
-      name: 'plans',
-      default_classification: 'public',
-    });
-    expect(made).toMatchObject({
-      status: 201,
-      body: { name: 'plans', default_classification: 'public', grants: [{ kind: 'user', id: analyst.userId }] },
-    });
-    const namesFor = async (who: Person) =>
-      (await as<{ data: { name: string }[] }>(who, 'GET', '/api/collections')).body.data.map(({ name }) => name);
-    expect(await namesFor(viewer)).toEqual(['general']);
-    const grants = [{ kind: 'everyone' }];
-    expect(await as(analyst, 'PUT', `/api/collections/${made.body.id}/grants`, { grants })).toMatchObject({
-      body: { grants: [{ kind: 'everyone', id: null }] },
-    });
-    expect(await namesFor(viewer)).toEqual(['general', 'plans']);
-    expect((await as(analyst, 'DELETE', `/api/collections/${made.body.id}`)).status).toBe(204);
+    expect((await server.as(server.acme.admin, 'POST', '/api/keys', { name: 'x', user_id: userId })).status).toBe(404);
   });
 });
 
 describe('usage', () => {
   it('is that of the tenant for who may read it, with its budget', async () => {
-    const { status, body } = await as(
+    const { status, body } = await server.as(
       server.acme.admin,
       'GET',
       '/api/usage?from=2026-11-01T00:00:00%2B01:00&group_by=model',
@@ -323,10 +160,10 @@ describe('usage', () => {
   });
 
   it('is their own for everybody else', async () => {
-    const { body } = await as(server.acme.viewer, 'GET', '/api/usage');
+    const { body } = await server.as(server.acme.viewer, 'GET', '/api/usage');
     expect(body).toMatchObject({ scope: 'own', budget: null });
     expect(usageQueries.at(-1)).toMatchObject({ userId: server.acme.viewer.userId });
-    expect(await as(server.acme.viewer, 'GET', '/api/usage?scope=tenant')).toMatchObject({
+    expect(await server.as(server.acme.viewer, 'GET', '/api/usage?scope=tenant')).toMatchObject({
       status: 403,
       body: { code: 'permission_denied' },
     });
@@ -335,7 +172,7 @@ describe('usage', () => {
 
 describe('the audit log', () => {
   it('shows what happened in the own tenant, newest first', async () => {
-    const { body } = await as<{ data: { event: { action: string; tenant_id: string } }[] }>(
+    const { body } = await server.as<{ data: { event: { action: string; tenant_id: string } }[] }>(
       server.acme.admin,
       'GET',
       '/api/audit?limit=200',
@@ -348,9 +185,9 @@ describe('the audit log', () => {
 describe('the gateway', () => {
   it('lists models and finds one by its id', async () => {
     const model = { id: 'test-model', object: 'model', created: 1, owned_by: 'tests' };
-    expect((await as(server.acme.viewer, 'GET', '/v1/models')).body).toEqual({ object: 'list', data: [model] });
-    expect((await as(server.acme.viewer, 'GET', '/v1/models/test-model')).body).toEqual(model);
-    expect(await as(server.acme.viewer, 'GET', '/v1/models/org%2Fnone')).toMatchObject({
+    expect((await server.as(server.acme.viewer, 'GET', '/v1/models')).body).toEqual({ object: 'list', data: [model] });
+    expect((await server.as(server.acme.viewer, 'GET', '/v1/models/test-model')).body).toEqual(model);
+    expect(await server.as(server.acme.viewer, 'GET', '/v1/models/org%2Fnone')).toMatchObject({
       status: 404,
       body: { error: { code: 'model_not_found' } },
     });
@@ -359,7 +196,7 @@ describe('the gateway', () => {
 
 describe('operators', () => {
   it('make, change and list tenants, and read security events', async () => {
-    const made = await as<{ id: string }>(server.operator, 'POST', '/api/operator/tenants', {
+    const made = await server.as<{ id: string }>(server.operator, 'POST', '/api/operator/tenants', {
       slug: 'initech',
       name: 'Initech',
       tier: 'starter',
@@ -369,17 +206,21 @@ describe('operators', () => {
       body: { slug: 'initech', tier: 'starter', status: 'active', region: 'local' },
     });
     expect(
-      await as(server.operator, 'POST', '/api/operator/tenants', { slug: 'initech', name: 'Again', tier: 'free' }),
+      await server.as(server.operator, 'POST', '/api/operator/tenants', {
+        slug: 'initech',
+        name: 'Again',
+        tier: 'free',
+      }),
     ).toMatchObject({ status: 409 });
     expect(
-      await as(server.operator, 'PATCH', `/api/operator/tenants/${made.body.id}`, { status: 'suspended' }),
+      await server.as(server.operator, 'PATCH', `/api/operator/tenants/${made.body.id}`, { status: 'suspended' }),
     ).toMatchObject({ body: { status: 'suspended' } });
     await server.inject({
       method: 'GET',
       url: '/api/me',
       headers: { ...server.acme.viewer.headers, 'x-tenant-id': 'globex' },
     });
-    expect(await as(server.operator, 'GET', '/api/operator/security-events?limit=1')).toMatchObject({
+    expect(await server.as(server.operator, 'GET', '/api/operator/security-events?limit=1')).toMatchObject({
       body: {
         data: [
           {
@@ -396,11 +237,11 @@ describe('operators', () => {
 
 describe('health', () => {
   it('of the process touches nothing', async () => {
-    expect((await as(undefined, 'GET', '/health')).body).toEqual({ status: 'ok' });
+    expect((await server.as(undefined, 'GET', '/health')).body).toEqual({ status: 'ok' });
   });
 
   it('in detail names every part', async () => {
-    expect(await as(undefined, 'GET', '/health/detailed')).toMatchObject({
+    expect(await server.as(undefined, 'GET', '/health/detailed')).toMatchObject({
       status: 200,
       body: {
         status: 'degraded',
@@ -419,7 +260,10 @@ describe('health', () => {
     Object.assign(server.services.health, {
       components: async () => [{ name: 'database', status: 'down', required: true }],
     });
-    expect(await as(undefined, 'GET', '/health/detailed')).toMatchObject({ status: 503, body: { status: 'down' } });
+    expect(await server.as(undefined, 'GET', '/health/detailed')).toMatchObject({
+      status: 503,
+      body: { status: 'down' },
+    });
     Object.assign(server.services.health, { components });
   });
 });
