@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import OpenAI from 'openai';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openFlowServer } from '../../test/support/http.ts';
 import { AppError } from '../errors.ts';
@@ -148,5 +149,70 @@ describe('a chat', () => {
     await once(socket, 'close');
     expect(written).toBe(total);
     expect(received).toBeGreaterThanOrEqual(total);
+  });
+});
+
+describe('the unmodified OpenAI client', () => {
+  let http: HttpServer;
+  let client: OpenAI;
+  beforeAll(async () => {
+    http = await server.serve();
+    client = new OpenAI({ baseURL: `${server.base()}/v1`, apiKey: server.acme.analyst.apiKey });
+  });
+  afterAll(() => http.close());
+  const ask = { model: 'test-model', messages: [{ role: 'user' as const, content: 'Hi' }] };
+
+  it('lists models', async () => {
+    const ids = [];
+    for await (const { id } of client.models.list()) ids.push(id);
+    expect(ids).toEqual(['test-model']);
+    expect((await client.models.retrieve('test-model')).owned_by).toBe('tests');
+  });
+
+  it('finds our request id, code and field on errors', async () => {
+    const error = await client.chat.completions.create({ ...ask, model: '' }).catch((thrown: unknown) => thrown);
+    expect(error).toBeInstanceOf(OpenAI.BadRequestError);
+    expect(error).toMatchObject({
+      status: 400,
+      code: 'request_invalid',
+      param: 'model',
+      type: 'invalid_request_error',
+      requestID: expect.stringMatching(/^req_/),
+    });
+  });
+
+  it('tries again when told to, as soon as told, and not otherwise', async () => {
+    let calls = 0;
+    server.flows.chat = async (_ctx, _body, sink) => {
+      calls += 1;
+      if (calls === 1) throw new AppError('upstream_rate_limited', { retryAfterMs: 10 });
+      sink.head({ 'content-type': 'application/json' });
+      await sink.write(new TextEncoder().encode('{"choices":[{"message":{"content":"Hello"}}]}'));
+    };
+    const answer = await client.chat.completions.create(ask);
+    expect([calls, answer.choices[0]?.message.content]).toEqual([2, 'Hello']);
+    calls = 0;
+    server.flows.chat = async () => {
+      calls += 1;
+      throw new AppError('insufficient_quota');
+    };
+    await expect(client.chat.completions.create(ask)).rejects.toBeInstanceOf(OpenAI.RateLimitError);
+    expect(calls).toBe(1);
+  });
+
+  it('notices a failure inside a stream', async () => {
+    server.flows.chat = async (_ctx, _body, sink) => {
+      sink.head({ 'content-type': 'text/event-stream' });
+      await sink.write(new TextEncoder().encode('data: {"choices":[{"delta":{"content":"Hel"}}]}\n\n'));
+      throw new AppError('upstream_unavailable');
+    };
+    const pieces: (string | null | undefined)[] = [];
+    const reading = async () => {
+      for await (const chunk of await client.chat.completions.create({ ...ask, stream: true })) {
+        pieces.push(chunk.choices[0]?.delta.content);
+      }
+    };
+    await expect(reading()).rejects.toThrow('The model endpoint did not answer.');
+    expect(pieces).toEqual(['Hel']);
   });
 });
