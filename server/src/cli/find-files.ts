@@ -1,7 +1,7 @@
 /** Finds the files of a folder that are worth uploading. */
 
 import { readdir, stat } from 'node:fs/promises';
-import { join, matchesGlob, sep } from 'node:path';
+import { join, matchesGlob } from 'node:path';
 import { CommandError } from './failures.ts';
 
 /** A file to upload. */
@@ -11,7 +11,7 @@ export interface FoundFile {
   readonly sizeBytes: number;
 }
 
-/** Which files to take. A pattern without slash is held against the name alone, as in .gitignore. */
+/** Which files to take. A pattern without slash is held against the name alone; upper and lower case are the same. */
 export interface FileFilter {
   readonly include: readonly string[];
   readonly exclude: readonly string[];
@@ -49,6 +49,7 @@ export async function findFiles(folder: string, filter: FileFilter): Promise<rea
 }
 
 function isAnyOf(patterns: readonly string[], path: string): boolean {
-  const name = path.slice(path.lastIndexOf('/') + 1);
-  return patterns.some((pattern) => matchesGlob(pattern.includes('/') ? path.replaceAll('/', sep) : name, pattern));
+  const whole = path.toLowerCase();
+  const name = whole.slice(whole.lastIndexOf('/') + 1);
+  return patterns.some((pattern) => matchesGlob(pattern.includes('/') ? whole : name, pattern.toLowerCase()));
 }

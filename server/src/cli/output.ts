@@ -20,6 +20,11 @@ export interface Output {
   readonly isJson: () => boolean;
   /** Prints the result: `value` with --json, else the text, whose lines end by themselves. */
   readonly result: (value: unknown, text: () => string) => void;
+  /** Prints a page of a list, and tells people when there is more. */
+  readonly page: <T>(
+    page: { readonly data: readonly T[]; readonly next_cursor: string | null },
+    text: () => string,
+  ) => void;
   /** Prints a piece of a result as it is; for results that grow. Never called with --json. */
   readonly piece: (text: string) => void;
   /** Tells people what goes on. */
@@ -30,16 +35,20 @@ export interface Output {
 
 /** Makes the output of a command. */
 export function createOutput({ stdout, stderr }: Streams, isJson: () => boolean): Output {
+  const result = (value: unknown, text: () => string) =>
+    void stdout.write(isJson() ? `${JSON.stringify(value)}\n` : printable(text()));
+  const note = (text: string) => void stderr.write(`${printable(text)}\n`);
+
   return {
     isJson,
-    result(value, text) {
-      stdout.write(isJson() ? `${JSON.stringify(value)}\n` : printable(text()));
+    result,
+    note,
+    page(page, text) {
+      result(page, text);
+      if (page.next_cursor !== null) note('There is more; see --limit.');
     },
     piece(text) {
       stdout.write(printable(text));
-    },
-    note(text) {
-      stderr.write(`${printable(text)}\n`);
     },
     failure(failure) {
       const { exit, code, message, fix, requestId } = failure;

@@ -79,17 +79,31 @@ export async function uploadFiles(
 }
 
 async function uploadFile(path: string, { api, folder, labels }: UploadOptions): Promise<Uploaded | FileOutcome> {
+  const content = await contentOf(join(folder, path));
+  if (content === undefined) return refused(path, 'file_unreadable', 'The file cannot be read.');
   const form = new FormData();
   for (const [name, value] of Object.entries(labels)) if (value !== undefined) form.append(name, value);
+  form.append('file', content, basename(path));
   try {
-    form.append('file', await openAsBlob(join(folder, path)), basename(path));
     const document = await patiently(() => api.request<DocumentState>('POST', '/api/documents', { body: form }));
     return { path, document };
   } catch (error) {
     if (!concernsOneFile(error)) throw error;
     const { code, message } = failureFrom(error);
-    return { path, status: 'failed', document_id: null, error: { code, detail: message } };
+    return refused(path, code, message);
   }
+}
+
+async function contentOf(file: string): Promise<Blob | undefined> {
+  try {
+    return await openAsBlob(file);
+  } catch {
+    return undefined;
+  }
+}
+
+function refused(path: string, code: string, detail: string): FileOutcome {
+  return { path, status: 'failed', document_id: null, error: { code, detail } };
 }
 
 async function outcomeOf({ path, document }: Uploaded, api: Api): Promise<FileOutcome> {
@@ -103,10 +117,9 @@ async function outcomeOf({ path, document }: Uploaded, api: Api): Promise<FileOu
   return { path, status: wasIndexed ? 'unchanged' : 'indexed', document_id: id, error: null };
 }
 
-/** Whether the next file may fare better: the server refused this one, or stumbled over it, or it cannot be read. */
+/** Whether the next file may fare better: the server refused this one, or stumbled over it. */
 function concernsOneFile(error: unknown): boolean {
-  if (error instanceof ApiError) return ['usage', 'server'].includes(exitFromStatus(error.problem.status));
-  return (error as { syscall?: string }).syscall === 'open';
+  return error instanceof ApiError && ['usage', 'server'].includes(exitFromStatus(error.problem.status));
 }
 
 /** Does again what the server asked to be done later. */

@@ -41,7 +41,7 @@ export function knownSecrets(dataDir: string): Record<string, string> {
   try {
     return parseEnv(readFileSync(secretsFile(dataDir), 'utf8')) as Record<string, string>;
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return {};
+    if (['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) return {};
     throw error;
   }
 }

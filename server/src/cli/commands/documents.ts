@@ -44,8 +44,7 @@ export function addDocuments(program: Command, { output, tenantApi }: Shell): vo
     .action(async ({ limit, collection, status, classification, ...options }: ListOptions) => {
       const api = tenantApi(options, 'analyst');
       const page = await api.list<DocumentRow>('/api/documents', limit, { collection, status, classification });
-      output.result(page, () => documentTable(page.data));
-      if (page.next_cursor !== null) output.note(`There are more; see --limit.`);
+      output.page(page, () => documentTable(page.data));
     });
 
   withTenantServer(documents.command('delete').description('delete documents with their text and passages'))

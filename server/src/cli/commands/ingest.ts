@@ -32,44 +32,29 @@ export function addIngest(program: Command, { output, tenantApi, surroundings }:
     .option('--concurrency <n>', 'uploads at once', count(1, 16), 2)
     .option('--dry-run', 'only list what would be uploaded')
     .action(async (directory: string, given: IngestOptions) => {
-      const {
-        collection,
-        classification,
-        include = defaultInclude,
-        exclude = [],
-        concurrency,
-        dryRun,
-        ...options
-      } = given;
+      const { collection, classification, concurrency, dryRun, ...options } = given;
+      const { include = defaultInclude, exclude = [] } = given;
       const folder = resolve(directory);
       const files = await findFiles(folder, { include, exclude });
       if (dryRun === true) return output.result({ files }, () => fileTable(files));
       const api = tenantApi(options, 'analyst');
 
       const bars = progressBars(surroundings.stderr, files.length);
-      try {
-        const outcomes = await uploadFiles(files, {
-          ...{ api, folder, concurrency, labels: { collection, classification } },
-          onUploaded: bars.uploaded,
-          onFinal: bars.indexed,
-        });
-        bars.stop();
-        const summary = summaryOf(outcomes);
-        output.result({ summary, files: outcomes }, () => summaryText(outcomes, summary));
-        if (summary.failed > 0) throw new CommandError('partial', `${summary.failed} of ${files.length} files failed.`);
-      } finally {
-        bars.stop();
-      }
+      const outcomes = await uploadFiles(files, {
+        ...{ api, folder, concurrency, labels: { collection, classification } },
+        onUploaded: bars.uploaded,
+        onFinal: bars.indexed,
+      }).finally(bars.stop);
+      const summary = summaryOf(outcomes);
+      output.result({ summary, files: outcomes }, () => summaryText(outcomes, summary));
+      if (summary.failed > 0) throw new CommandError('partial', `${summary.failed} of ${files.length} files failed.`);
     });
 }
 
-/** Two bars, where there is somebody to see them. */
-function progressBars(stream: NodeJS.WritableStream, total: number) {
-  const bars = new cliProgress.MultiBar({
-    stream,
-    format: '{step} [{bar}] {value}/{total} {file}',
-    stopOnComplete: true,
-  });
+/** Two bars where there is a terminal to see them, else nothing. */
+function progressBars(stream: Shell['surroundings']['stderr'], total: number) {
+  if (stream.isTTY !== true || total === 0) return { uploaded: () => {}, indexed: () => {}, stop: () => {} };
+  const bars = new cliProgress.MultiBar({ stream, format: '{step} [{bar}] {value}/{total} {file}' });
   const uploading = bars.create(total, 0, { step: 'uploading', file: '' });
   const indexing = bars.create(total, 0, { step: 'indexing ', file: '' });
   return {

@@ -33,7 +33,7 @@ export function addKeys(program: Command, { output, tenantApi }: Shell): void {
     withTenantServer(keys.command('list').description('list API keys; an admin sees those of everybody')),
   ).action(async (options: ConnectionOptions & { limit: number }) => {
     const page = await tenantApi(options, 'admin').list<ApiKey>('/api/keys', options.limit);
-    output.result(page, () => keyTable(page.data));
+    output.page(page, () => keyTable(page.data));
   });
 
   withTenantServer(keys.command('create').description('make an API key; it is printed once and never again'))

@@ -39,7 +39,7 @@ export function addTenants(program: Command, { output, operatorApi }: Shell): vo
   withLimit(withServer(tenants.command('list').description('list the tenants'))).action(
     async (options: ConnectionOptions & { limit: number }) => {
       const page = await operatorApi(options).list<Tenant>(path, options.limit);
-      output.result(page, () => tenantTable(page.data));
+      output.page(page, () => tenantTable(page.data));
     },
   );
 

@@ -38,7 +38,7 @@ export function addUsers(program: Command, { output, tenantApi, surroundings }: 
   withLimit(withTenantServer(users.command('list').description('list the users'))).action(
     async (options: ConnectionOptions & { limit: number }) => {
       const page = await tenantApi(options, 'admin').list<User>('/api/users', options.limit);
-      output.result(page, () => userTable(page.data));
+      output.page(page, () => userTable(page.data));
     },
   );
 

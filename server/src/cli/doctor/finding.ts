@@ -1,5 +1,6 @@
 /** What an examination finds. */
 
+import { isAppError } from '../../errors.ts';
 import { failureFrom } from '../failures.ts';
 
 /** One thing that was looked at. `off`: the settings do not use it. */
@@ -25,6 +26,10 @@ export async function findingsOf({ name, look, fix }: Check): Promise<readonly F
     return (await look()).map((finding) => ({ check: name, ...finding }));
   } catch (error) {
     const failure = failureFrom(error);
-    return [{ check: name, status: 'failed', detail: failure.message, fix: failure.fix ?? fix }];
+    // What an error code advises is meant for callers of the API, and its cause is kept from them.
+    if (!isAppError(error))
+      return [{ check: name, status: 'failed', detail: failure.message, fix: failure.fix ?? fix }];
+    const cause = error.cause instanceof Error ? ` (${error.cause.message})` : '';
+    return [{ check: name, status: 'failed', detail: `${failure.message}${cause}`, fix }];
   }
 }

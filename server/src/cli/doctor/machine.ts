@@ -6,6 +6,7 @@ import { createServer } from 'node:net';
 import { dirname, join } from 'node:path';
 import type { InspectedConfig } from '../../config/index.ts';
 import { FolderLockedError, lockFolder } from '../../db/index.ts';
+import { SetupError } from '../../errors.ts';
 import { keyFilePath } from '../../settings.ts';
 import { createLocalKms } from '../../vault/index.ts';
 import type { Check } from './finding.ts';
@@ -44,7 +45,9 @@ export function machineChecks({ config, problems }: InspectedConfig): readonly C
       fix: 'Set GENAI_DATA_DIR to a folder on a local disk that this user may write.',
       async look() {
         if (!existsSync(dataDir)) {
-          await access(nearestFolder(dataDir), constants.W_OK);
+          const nearest = nearestFolder(dataDir);
+          if (!statSync(nearest).isDirectory()) throw new SetupError(`${nearest} is not a folder.`);
+          await access(nearest, constants.W_OK);
           return [{ status: 'ok', detail: `${dataDir} will be made by the first start` }];
         }
         await access(dataDir, constants.R_OK | constants.W_OK | constants.X_OK);
@@ -100,7 +103,7 @@ export function machineChecks({ config, problems }: InspectedConfig): readonly C
   ];
 }
 
-/** Who uses the data folder, in the words of the lock; `undefined` when nobody does. */
+/** Says that a server uses the data folder; `undefined` when none does. */
 export function folderHolder(dataDir: string): string | undefined {
   if (!existsSync(join(dataDir, 'lock'))) return undefined;
   try {
@@ -108,10 +111,11 @@ export function folderHolder(dataDir: string): string | undefined {
     return undefined;
   } catch (error) {
     if (!(error instanceof FolderLockedError)) throw error;
-    return error.message.split('. ', 1)[0];
+    return `a server uses this data folder (${/process \d+/.exec(error.message)?.[0] ?? 'unknown'})`;
   }
 }
 
+/** The path itself, or the closest one above it that exists. */
 function nearestFolder(path: string): string {
   return existsSync(path) ? path : nearestFolder(dirname(path));
 }
