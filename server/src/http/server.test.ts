@@ -3,6 +3,8 @@ import { readdirSync } from 'node:fs';
 import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openFlowServer } from '../../test/support/http.ts';
+import { AppError } from '../errors.ts';
+import { startTracing, traceHeaders } from '../telemetry/index.ts';
 
 let server: Awaited<ReturnType<typeof openFlowServer>>;
 beforeAll(async () => {
@@ -66,5 +68,34 @@ describe('a HEAD request', () => {
     const response = await server.inject({ method: 'HEAD', url: '/api/me', headers: server.acme.viewer.headers });
     expect([response.statusCode, response.body]).toEqual([200, '']);
     expect(Number(response.headers['content-length'])).toBeGreaterThan(100);
+  });
+});
+
+describe('the trace of a caller', () => {
+  it('goes through authentication and body to the flow, and on from there', async () => {
+    // Nothing collects: what counts here is the context, not the export.
+    const tracing = await startTracing({
+      ...server.config.observability,
+      tracingEnabled: true,
+      tracingEndpoint: 'http://127.0.0.1:9',
+    });
+    const http = await server.serve();
+    const seen = Promise.withResolvers<Record<string, string>>();
+    server.flows.answer = async () => {
+      seen.resolve(traceHeaders());
+      throw new AppError('insufficient_quota');
+    };
+    const traceId = '0af7651916cd43dd8448eb211c80319c';
+    const headers = {
+      ...server.acme.viewer.headers,
+      'content-type': 'application/json',
+      traceparent: `00-${traceId}-b7ad6b7169203331-01`,
+    };
+    await server.post('/api/query', { question: 'Is it?' }, { headers });
+    expect((await seen.promise)['traceparent']).toMatch(
+      new RegExp(`^00-${traceId}-(?!b7ad6b7169203331)[0-9a-f]{16}-01$`),
+    );
+    await http.close();
+    await tracing.close();
   });
 });
