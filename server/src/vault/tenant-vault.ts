@@ -59,9 +59,9 @@ export function createTenantVault(
   );
   const digestKeys = new Map<string, Uint8Array>();
 
+  /** Restricted is the highest there is, so no policy leaves it readable. */
   function isSealed(sensitivity: Sensitivity): boolean {
-    if (sensitivity === 'secret' || sensitivity === 'restricted') return true;
-    return isWithinClearance(sealFrom, sensitivity);
+    return sensitivity === 'secret' || isWithinClearance(sealFrom, sensitivity);
   }
 
   function keysOf(version: number): { seal: Uint8Array; plain: Uint8Array } {
