@@ -19,6 +19,7 @@ import { installDrain } from './plugins/drain.ts';
 import { answerConnectionError, type ErrorDeps, installErrors, sendError } from './plugins/errors.ts';
 import { installRequestContext } from './plugins/request-context.ts';
 import { installSecurityHeaders, securityHeaders } from './plugins/security-headers.ts';
+import { installStrictHttp, strictHttpOptions } from './plugins/strict-http.ts';
 import { installTenantWall } from './plugins/tenant-wall.ts';
 import { registerOperation } from './register.ts';
 import { decorateRequests } from './request-state.ts';
@@ -62,6 +63,7 @@ export async function createHttpServer({ services, config, log }: HttpServerOpti
     keepAliveTimeout: settings.keepAliveTimeoutMs,
     routerOptions: { maxParamLength: parameterLengthMax },
     http: {
+      ...strictHttpOptions,
       maxHeaderSize: settings.headerBytesMax,
       connectionsCheckingInterval: Math.min(connectionCheckMsMax, settings.requestTimeoutMs),
     },
@@ -79,6 +81,7 @@ export async function createHttpServer({ services, config, log }: HttpServerOpti
   decorateRequests(app);
   installRequestContext(app, services.metrics);
   installSecurityHeaders(app, { isProduction: settings.environment === 'production' });
+  installStrictHttp(app);
   if (settings.corsOrigins.length > 0) await installCors(app, settings.corsOrigins);
   const drain = installDrain(app);
   installErrors(app, errorDeps);

@@ -10,13 +10,16 @@ import type { FirstRun, FirstRunUser } from '../../src/cli/first-run-file.ts';
 import { loadConfig } from '../../src/config/index.ts';
 import type { UserRole } from '../../src/context.ts';
 import type { TestDatabaseKind } from './database.ts';
-import { makeServerDatabase } from './server-database.ts';
+import { makeServerDatabase, type ServerDatabase } from './server-database.ts';
 
 /** A running server with its demo tenants. */
 export interface TestApp {
   readonly app: App;
   readonly firstRun: FirstRun;
   readonly baseUrl: string;
+  readonly dataDir: string;
+  /** Runs SQL as a superuser, on PostgreSQL only. */
+  readonly sql: ServerDatabase['sql'];
   /** Lines of the log, newest last. */
   readonly logLines: () => readonly string[];
   /** Sends JSON as a user, or a form or nothing; returns the status and the parsed body. */
@@ -69,6 +72,8 @@ export async function startTestApp(
     app,
     firstRun,
     baseUrl,
+    dataDir,
+    sql: made.sql,
     logLines: () => lines,
     async call(as, method, path, body) {
       const key = typeof as === 'string' ? as : as?.api_key;

@@ -4,12 +4,14 @@ import { randomBytes } from 'node:crypto';
 import { cpSync } from 'node:fs';
 import { inject } from 'vitest';
 import type { TestDatabaseKind } from './database.ts';
-import { onServer, postgresTemplate, serverLoginUrl } from './database-urls.ts';
+import { onServer, postgresTemplate, serverLoginUrl, withDatabase } from './database-urls.ts';
 
 /** What a server needs to use it. */
 export interface ServerDatabase {
   /** Settings that name the database. */
   readonly environment: Readonly<Record<string, string>>;
+  /** Runs SQL as a superuser; absent when embedded, since the server alone has that database open. */
+  readonly sql: ((text: string) => Promise<Record<string, unknown>[]>) | undefined;
   readonly remove: () => Promise<void>;
 }
 
@@ -17,7 +19,7 @@ export interface ServerDatabase {
 export async function makeServerDatabase(kind: TestDatabaseKind['name'], dataDir: string): Promise<ServerDatabase> {
   if (kind === 'pglite') {
     cpSync(inject('pgliteTemplate'), dataDir, { recursive: true });
-    return { environment: {}, remove: async () => {} };
+    return { environment: {}, sql: undefined, remove: async () => {} };
   }
   const serverUrl = inject('postgresUrl');
   if (serverUrl === undefined) throw new Error('TEST_DATABASE_URL is not set.');
@@ -25,6 +27,13 @@ export async function makeServerDatabase(kind: TestDatabaseKind['name'], dataDir
   await onServer(serverUrl, (client) => client.query(`create database ${name} template ${postgresTemplate.database}`));
   return {
     environment: { DATABASE_URL: serverLoginUrl(serverUrl, name) },
+    async sql(text) {
+      let rows: Record<string, unknown>[] = [];
+      await onServer(withDatabase(serverUrl, name), async (client) => {
+        ({ rows } = await client.query<Record<string, unknown>>(text));
+      });
+      return rows;
+    },
     remove: () => onServer(serverUrl, (client) => client.query(`drop database if exists ${name} with (force)`)),
   };
 }
