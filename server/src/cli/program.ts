@@ -54,7 +54,7 @@ export function createProgram(surroundings: Surroundings): { readonly program: C
   addTenants(program, shell);
   program.commandsGroup('Run a server:');
   addUp(program, shell);
-  addServe(program);
+  addServe(program, shell);
   addMigrate(program, shell);
   addDoctor(program, shell);
   addConfig(program, shell);

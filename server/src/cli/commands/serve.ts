@@ -5,11 +5,13 @@ import { tableText } from '../output.ts';
 import type { Shell } from '../shell.ts';
 
 /** Adds `serve`. */
-export function addServe(program: Command): void {
+export function addServe(program: Command, { serverConfig }: Shell): void {
   program
     .command('serve')
     .description('start a server for production: as the settings say, nothing made up, logs as JSON lines')
     .action(async () => {
+      // Wrong settings are told at once; the program itself takes a second to load.
+      serverConfig();
       const { loadServerConfig, serve } = await import('../../main.ts');
       await serve(loadServerConfig().config);
     });

@@ -10,11 +10,13 @@ import type { Shell } from '../shell.ts';
 const firstQuestion = 'How many days of annual leave do employees get?';
 
 /** Adds `up`. */
-export function addUp(program: Command, { output }: Shell): void {
+export function addUp(program: Command, { output, serverConfig }: Shell): void {
   program
     .command('up')
     .description('start a server to try things out: it makes its own secrets, database, demo tenants and documents')
     .action(async () => {
+      // Wrong settings are told at once; the program itself takes a second to load.
+      serverConfig();
       const { loadServerConfig, serve } = await import('../../main.ts');
       const { prepareFirstRun } = await import('../first-run.ts');
       const { createLogger } = await import('../../telemetry/index.ts');
