@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { type AddressInfo, connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openTestServer, type TestServer } from '../../test/support/http.ts';
+import { AppError } from '../errors.ts';
 import type { Problem } from './schemas/errors.ts';
 
 let server: TestServer;
@@ -14,6 +15,9 @@ beforeAll(async () => {
       UPLOAD_BYTES_MAX: '2048',
     },
     services: {
+      answer: async () => {
+        throw new AppError('resource_not_found', { detail: 'It belongs to globex.' });
+      },
       ledger: {
         usage: async () => {
           throw new TypeError('secret of the house');
@@ -202,6 +206,14 @@ describe('an id', () => {
     );
     expect(new Set(answers.map((answer) => JSON.stringify(answer))).size).toBe(1);
     expect(answers[0]).toMatchObject({ status: 404, code: 'resource_not_found' });
+  });
+});
+
+describe('a thing that the caller may not see', () => {
+  it('is not described, whatever the module that missed it says', async () => {
+    const response = await send({ url: '/api/query', payload: '{"question":"Where?"}' });
+    expect(problemOf(response).code).toBe('resource_not_found');
+    expect(response.body).not.toContain('globex');
   });
 });
 

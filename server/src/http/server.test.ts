@@ -27,6 +27,21 @@ describe('connections', () => {
     await http.close();
   });
 
+  it('on which a refused body still comes are cut, after the client could read why', async () => {
+    const http = await server.serve();
+    const socket = connect(Number(new URL(server.base()).port), '127.0.0.1').on('error', () => {});
+    socket.write(
+      `POST /api/documents HTTP/1.1\r\nHost: a\r\nAuthorization: ${server.acme.analyst.headers.authorization}\r\n` +
+        'Content-Type: multipart/form-data; boundary=x\r\nContent-Length: 100000000\r\n\r\n--x\r\n',
+    );
+    const [answer] = (await once(socket, 'data')) as [Buffer];
+    expect(answer.toString()).toMatch(/^HTTP\/1.1 413 /);
+    socket.write('more');
+    // Long before REQUEST_TIMEOUT_MS, or this test runs out of time.
+    await once(socket, 'close');
+    await http.close();
+  });
+
   it('are kept open for KEEP_ALIVE_TIMEOUT_MS, which clients are told', async () => {
     const http = await server.serve({ server: { keepAliveTimeoutMs: 5000 } });
     const response = await fetch(`${server.base()}/health`);

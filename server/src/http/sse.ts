@@ -12,7 +12,7 @@ import type { ChatSink } from '../query/index.ts';
 import { streamErrorBody } from './plugins/errors.ts';
 
 /** Most bytes that wait for a client to read; one that falls further behind is cut off. */
-export const streamBufferBytesMax = 262_144;
+const streamBufferBytesMax = 262_144;
 
 /** Proxies close connections that are silent for a minute or less. */
 const heartbeatIntervalMs = 15_000;

@@ -57,7 +57,7 @@ export function redactedLine(line: string): string {
 }
 
 /** How an error appears in the log. */
-export interface LoggedError {
+interface LoggedError {
   readonly type: string;
   readonly message: string;
   readonly code?: string;
@@ -66,7 +66,7 @@ export interface LoggedError {
 }
 
 /** Name, code, message, stack and causes of a thrown value, and nothing else that hangs on it. */
-export function loggedError(thrown: unknown, causesLeft: number = causesMax): LoggedError {
+function loggedError(thrown: unknown, causesLeft: number = causesMax): LoggedError {
   if (!(thrown instanceof Error)) return { type: typeof thrown, message: 'A value that is not an error was thrown.' };
   const code = (thrown as { code?: unknown }).code;
   return {

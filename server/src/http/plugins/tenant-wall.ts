@@ -32,7 +32,7 @@ export function tenantsNamedOutsideBody({ headers, params, query }: FastifyReque
 }
 
 /** The tenants named by the fields of an object. */
-export function namedIn(place: NamedTenant['place'], fields: unknown): readonly NamedTenant[] {
+function namedIn(place: NamedTenant['place'], fields: unknown): readonly NamedTenant[] {
   if (typeof fields !== 'object' || fields === null) return [];
   return fieldNames.flatMap((field) => {
     const name: unknown = Object.hasOwn(fields, field) ? (fields as Record<string, unknown>)[field] : undefined;

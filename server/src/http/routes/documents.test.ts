@@ -105,36 +105,37 @@ describe('documents', () => {
     expect(await server.as(server.acme.analyst, 'GET', '/api/documents')).toMatchObject({ body: { data: [] } });
   });
 
-  const part = (name: string, value: string) =>
-    `--x\r\nContent-Disposition: form-data; name="${name}"\r\n\r\n${value}\r\n`;
+  const part = (name: string, value: string, more = '') =>
+    `--x\r\nContent-Disposition: form-data; name="${name}"${more}\r\n\r\n${value}\r\n`;
+  const file = part('file', 'Some words that make a document.', '; filename="a.txt"');
+  const end = '--x--\r\n';
   it.each([
-    [
-      'a form that is cut off',
-      '--x\r\nContent-Disposition: form-data; name="file"; filename="a.txt"\r\n\r\nhalf',
-      'x',
-      'body_malformed',
-    ],
+    ['a form that is cut off', file.slice(0, -10), 'x', 'body_malformed'],
     ['a form that never begins', 'nothing like a form', 'x', 'body_malformed'],
-    ['a form that names no boundary', part('title', 'a'), '', 'body_malformed'],
+    ['a form that names no boundary', file + end, '', 'body_malformed'],
     [
       'a field that is not UTF-8',
-      Buffer.from(`${part('title', '\xff\xfe')}--x--\r\n`, 'latin1'),
+      Buffer.from(file + part('title', '\xff\xfe') + end, 'latin1'),
       'x',
       'request_invalid',
     ],
-    ['a field twice', `${part('title', 'a')}${part('title', 'b')}--x--\r\n`, 'x', 'request_invalid'],
-    ['a field named like a prototype', `${part('__proto__', 'a')}--x--\r\n`, 'x', 'request_invalid'],
-    [
-      'a thousand fields',
-      `${Array.from({ length: 1000 }, (_, index) => part(`f${index}`, 'a')).join('')}--x--\r\n`,
-      'x',
-      'request_invalid',
-    ],
+    ['a field twice', file + part('title', 'a') + part('title', 'b') + end, 'x', 'request_invalid'],
+    ['two files', file + file.replace('"file"', '"other"') + end, 'x', 'request_invalid'],
+    ['a field named like a prototype', file + part('__proto__', 'a') + end, 'x', 'request_invalid'],
+    ['a thousand fields', file + part('title', 'a').repeat(1000) + end, 'x', 'request_invalid'],
   ])('in %s are refused', async (_, payload, boundary, code) => {
     const type = `multipart/form-data${boundary === '' ? '' : `; boundary=${boundary}`}`;
     const headers = { ...server.acme.analyst.headers, 'content-type': type };
     const response = await server.inject({ method: 'POST', url: '/api/documents', headers, payload });
     expect([response.statusCode, response.json<{ code: string }>().code]).toEqual([400, code]);
+    expect(await server.as(server.acme.analyst, 'GET', '/api/documents')).toMatchObject({ body: { data: [] } });
+  });
+
+  it('in a form like those, but well made, are taken', async () => {
+    const headers = { ...server.acme.analyst.headers, 'content-type': 'multipart/form-data; boundary=x' };
+    const payload = file + part('title', 'a') + end;
+    const response = await server.inject({ method: 'POST', url: '/api/documents', headers, payload });
+    expect([response.statusCode, response.json<{ title: string }>().title]).toEqual([202, 'a']);
   });
 });
 
