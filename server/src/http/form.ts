@@ -65,6 +65,7 @@ function isFromParser(error: unknown): boolean {
 }
 
 async function readFile(part: MultipartFile, bytesMax: number): Promise<UploadedFile> {
+  if (isGarbled(part.filename)) throw invalidField(part.fieldname, 'must have a name in UTF-8');
   const chunks: Buffer[] = [];
   let size = 0;
   for await (const chunk of part.file as AsyncIterable<Buffer>) {
@@ -77,9 +78,13 @@ async function readFile(part: MultipartFile, bytesMax: number): Promise<Uploaded
 
 function fieldText({ fieldname, value, valueTruncated }: MultipartValue): string {
   if (valueTruncated) throw invalidField(fieldname, `must have at most ${fieldBytesMax} bytes`);
-  // The parser puts this character where bytes are not UTF-8.
-  if (typeof value !== 'string' || value.includes('\ufffd')) throw invalidField(fieldname, 'must be UTF-8 text');
+  if (typeof value !== 'string' || isGarbled(value)) throw invalidField(fieldname, 'must be UTF-8 text');
   return value;
+}
+
+/** The parser puts this character where bytes are not UTF-8. */
+function isGarbled(text: string): boolean {
+  return text.includes('\ufffd');
 }
 
 function tooLarge(bytesMax: number): AppError {
