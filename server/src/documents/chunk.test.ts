@@ -150,6 +150,19 @@ describe('chunkDocument', () => {
     expect(chunks[2]?.text).toBe(`## Two\n\n${sentence.trim()}`);
   });
 
+  it('gives the short rest of a section a passage of its own', () => {
+    const document = sectionsOf(`# One\n\n${sentence.repeat(3)}Bye now.\n\n# Two\n\n${sentence}`);
+    expect(textsOf(document, { ...options, overlapCharacters: 0 }).slice(1)).toEqual([
+      'Bye now.',
+      `# Two\n\n${sentence.trim()}`,
+    ]);
+  });
+
+  it('repeats nothing of one section in the next', () => {
+    const document = sectionsOf(`${'word '.repeat(23)}end\n\n\n\n# Two\n\n${sentence}`);
+    expect(textsOf(document)[1]).toBe(`# Two\n\n${sentence.trim()}`);
+  });
+
   it('joins a heading without text of its own to the section that follows', () => {
     expect(textsOf(sectionsOf(`# Title\n\n## Install\n\n${sentence}`))).toEqual([
       `# Title\n\n## Install\n\n${sentence.trim()}`,

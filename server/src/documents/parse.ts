@@ -1,5 +1,5 @@
 /**
- * Document bytes to text: which format they are in, and a small pool of processes that read them.
+ * Document bytes to text, in a small pool of processes.
  *
  * Promises one failure per bad document and none for its neighbours; see `parse-process.ts` for the walls. Must never parse
  * in the server's own process.
@@ -7,9 +7,6 @@
 import { AppError, errorFromAbort } from '../errors.ts';
 import { type ParseProcess, type ParseProcessLimits, startParseProcess } from './parse-process.ts';
 import type { ContentLimits, DocumentFormat, ParsedDocument } from './parsers/parser.ts';
-
-export { detectFormat } from './parsers/detect-format.ts';
-export type { DocumentFormat, Heading, PageSpan, ParsedDocument } from './parsers/parser.ts';
 
 /** What parsing may take, for each document and altogether. */
 export interface ParseLimits extends ParseProcessLimits, ContentLimits {
