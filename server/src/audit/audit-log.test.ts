@@ -68,7 +68,7 @@ describe.each(testDatabases)('the audit log on $name', ({ open }) => {
 
   it('shows a tenant its own events with their personal values', async () => {
     await append({ ...event, personal: { email: 'ada@example.test' } });
-    const { data, nextCursor } = await audit.list(scope, { limit: 10, cursor: undefined });
+    const { data, nextCursor } = await audit.list(scope, { limit: 1, cursor: undefined });
     expect(data).toMatchObject([{ event: { action: 'document.deleted' }, personal: { email: 'ada@example.test' } }]);
     expect(nextCursor).toBeNull();
     expect((await audit.list({ tenantId: newId('tenant') }, { limit: 10, cursor: undefined })).data).toEqual([]);

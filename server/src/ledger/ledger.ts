@@ -75,7 +75,11 @@ export function createLedger(options: LedgerOptions): Ledger {
         items.map(async (item) => ({ item, event: item.audit, vault: await vault.forTenant(item) })),
       );
       await database.asSystem('ledger.record', async (tx) => {
-        const written = await tx.insert(requests).values(items.map(requestRow)).onConflictDoNothing().returning();
+        const written = await tx
+          .insert(requests)
+          .values(items.map(requestRow))
+          .onConflictDoNothing()
+          .returning({ tenantId: requests.tenantId, id: requests.id });
         const unclaimed = new Set(written.map(({ tenantId, id }) => `${tenantId} ${id}`));
         // A settlement that comes again, later or in the same batch, finds its request there and adds nothing.
         const fresh = audited.filter(({ item }) => unclaimed.delete(`${item.tenantId} ${item.requestId}`));

@@ -57,7 +57,7 @@ export function createTokenBuckets(bucketsMax: number): TokenBuckets {
       };
     },
     take(key, limit, amount, nowMs) {
-      const level = Math.min(limit, levelOf(key, limit, nowMs) - amount);
+      const level = levelOf(key, limit, nowMs) - amount;
       buckets.delete(key);
       buckets.set(key, { level, atMs: nowMs });
       const oldest = buckets.keys().next();
