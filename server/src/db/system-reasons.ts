@@ -10,7 +10,8 @@ export const systemReasons = {
   'tenants.administer': 'Creates, lists, changes and suspends tenants, for operators.',
   'ledger.record':
     'Writes attempts before upstream calls and settles finished requests, many tenants in one transaction.',
-  'audit.security': 'Records and lists security events, which tenants must not read, and finds whose an id is that was named.',
+  'audit.security':
+    'Records and lists security events, which tenants must not read, and finds whose an id is that was named.',
   'ingest.recover': 'Finds documents whose ingestion was interrupted, by id only.',
   'jobs.queue': 'Runs the statements of the job queue, whose payloads are ids.',
 } as const;

@@ -73,7 +73,7 @@ function settingRows({ config, sources }: InspectedConfig): readonly SettingRow[
 }
 
 /** A value as text; of a secret only that there is one, of a secret address all but the secret. */
-export function shownValue(setting: Pick<Setting<unknown>, 'secret' | 'type'>, value: unknown): string | null {
+function shownValue(setting: Pick<Setting<unknown>, 'secret' | 'type'>, value: unknown): string | null {
   if (value === undefined || (Array.isArray(value) && value.length === 0)) return null;
   if (!setting.secret) return String(value);
   const isAddress = setting.type === 'url' || setting.type === 'list';

@@ -12,7 +12,7 @@ export interface Message {
 }
 
 /** The text of a message; parts other than text count for nothing. */
-export function textOf(message: Message | undefined): string {
+function textOf(message: Message | undefined): string {
   const content = message?.content;
   if (typeof content === 'string') return content;
   if (!Array.isArray(content)) return '';

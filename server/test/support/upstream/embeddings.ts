@@ -7,7 +7,7 @@ import { createHash } from 'node:crypto';
 import { tokensOf } from './answer.ts';
 
 /** The vector of a text; of norm one, also for a text without words. */
-export function hashVector(text: string, dimensions: number): Float32Array {
+function hashVector(text: string, dimensions: number): Float32Array {
   const vector = new Float32Array(dimensions);
   for (const word of text.toLowerCase().match(/[\p{L}\p{N}]+/gu) ?? ['']) {
     const digest = createHash('sha256').update(word).digest();

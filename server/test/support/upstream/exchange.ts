@@ -48,7 +48,7 @@ export function sendError(exchange: Exchange, status: number, code: string, mess
 }
 
 /** Sends the error that the behaviour asks for. */
-export function sendWantedError(exchange: Exchange, status: number, behaviour: Behaviour): void {
+function sendWantedError(exchange: Exchange, status: number, behaviour: Behaviour): void {
   const { response, credential } = exchange;
   if (behaviour.retry_after !== undefined) response.setHeader('retry-after', String(behaviour.retry_after));
   if (behaviour.retry_after_ms !== undefined) response.setHeader('retry-after-ms', String(behaviour.retry_after_ms));
