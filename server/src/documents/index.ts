@@ -17,7 +17,7 @@ export {
   unfinishedDocuments,
 } from './ingestion.ts';
 export { collectOrphans } from './orphans.ts';
-export { createParser, type ParsedDocument, type Parser } from './parse.ts';
+export { createParser, type Parser } from './parse.ts';
 export type { DocumentFilter } from './reading.ts';
 export { type DocumentStatus, documentStatuses, type SubjectKind, subjectKinds } from './tables.ts';
 export type { Upload } from './upload.ts';

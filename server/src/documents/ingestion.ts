@@ -9,7 +9,7 @@
  * ended for a passing reason goes back to `uploaded`; one found in a later state was cut short by a crash.
  */
 
-import { and, eq, notInArray, type SQL, sql } from 'drizzle-orm';
+import { and, eq, gt, notInArray, type SQL, sql } from 'drizzle-orm';
 import type { Classification } from '../context.ts';
 import type { SystemTx, TenantTx } from '../db/index.ts';
 import { AppError } from '../errors.ts';
@@ -18,7 +18,7 @@ import type { TenantVault } from '../vault/index.ts';
 import { documentCell, textCell } from './document-view.ts';
 import { titleFromFilename } from './input.ts';
 import type { DocumentFormat, PageSpan } from './parsers/parser.ts';
-import { type DocumentStatus, documents, documentVersions } from './tables.ts';
+import { documents, documentVersions } from './tables.ts';
 
 /** A document that an attempt works on. */
 export interface IngestionTask {
@@ -46,7 +46,7 @@ export interface IndexedContent {
 /** Attempts that may be cut short by a crash: a document that brings the server down must not do so for ever. */
 const interruptionsMax = 10;
 
-const finalStatuses = ['indexed', 'failed'] as const satisfies readonly DocumentStatus[];
+const isNotFinal = notInArray(documents.status, ['indexed', 'failed']);
 
 /** Share of the work that is done when a step begins, 0 to 100; embedding moves on from there. */
 const progressAt = { parsing: 5, chunking: 20, embedding: 25, indexing: 95 } as const;
@@ -170,11 +170,11 @@ export async function unfinishedDocuments(
   after: string,
   limit: number,
 ): Promise<readonly { readonly tenantId: string; readonly id: string }[]> {
-  const { tenantId, id, status } = documents;
+  const { tenantId, id } = documents;
   return tx
     .select({ tenantId, id })
     .from(documents)
-    .where(and(notInArray(status, [...finalStatuses]), sql`${id} > ${after}`))
+    .where(and(isNotFinal, gt(id, after)))
     .orderBy(id)
     .limit(limit);
 }
@@ -185,7 +185,7 @@ async function lockedUnfinished(tx: TenantTx, documentId: string) {
 }
 
 function isUnfinished(documentId: string): SQL | undefined {
-  return and(eq(documents.id, documentId), notInArray(documents.status, [...finalStatuses]));
+  return and(eq(documents.id, documentId), isNotFinal);
 }
 
 function ofVersion(documentId: string, version: number): SQL | undefined {

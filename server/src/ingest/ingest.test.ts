@@ -103,6 +103,23 @@ describe.each(testDatabases)('ingestion on $name', ({ open }) => {
     }
   });
 
+  it('embeds as many passages at once as it may, and no more', async () => {
+    const id = await upload(
+      Array.from({ length: 5 }, (_, number) => `# ${number}\n\n${'Budgets. '.repeat(80)}`).join('\n\n'),
+    );
+    const sizes: number[] = [];
+    const embedder: Embedder = {
+      ...tools.embedder,
+      embed(texts, signal) {
+        sizes.push(texts.length);
+        return tools.embedder.embed(texts, signal);
+      },
+    };
+    await ingest(id, { embedder, settings: { ...ingestSettings, batchSize: 2 } });
+    expect((await get(id)).chunkCount).toBe(5);
+    expect(sizes).toEqual([2, 2, 1]);
+  });
+
   it('keeps the title that the uploader gave', async () => {
     const id = await upload(handbook, { title: 'Reisen' });
     await ingest(id);
@@ -152,6 +169,13 @@ describe.each(testDatabases)('ingestion on $name', ({ open }) => {
       expect(await get(id)).toMatchObject({ status: 'failed', attempts: 3, error: { code: 'dependency_unavailable' } });
       expect(await ingest(id)).toBe('done');
       expect(await get(id)).toMatchObject({ status: 'failed' });
+    });
+
+    it('is final as early as INGEST_ATTEMPTS_MAX says', async () => {
+      const id = await upload();
+      const settings = { ...ingestSettings, ingestAttemptsMax: 1 };
+      expect(await ingest(id, { ...failing(unavailable), settings })).toBe('done');
+      expect(await get(id)).toMatchObject({ status: 'failed', attempts: 1 });
     });
 
     it('shows nothing of what went wrong inside', async () => {

@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { type TestDatabase, testDatabases } from '../../test/support/database.ts';
 import { documentsOn, type TestDocuments } from '../../test/support/documents.ts';
 import type { Ingest, IngestOutcome, IngestRequest } from '../ingest/index.ts';
-import { createJobs, type Jobs } from './index.ts';
+import { createJobs, type Jobs, type JobsOptions } from './index.ts';
 
 const log = pino({ level: 'silent' });
 const collectOrphans = async () => 0;
@@ -54,7 +54,7 @@ describe.each(testDatabases)('jobs on $name', ({ open }) => {
     await database.close();
   });
 
-  function newJobs(options: { isOnlyProcess?: boolean; recoverIntervalMs?: number } = {}): Jobs {
+  function newJobs(options: Partial<JobsOptions> = {}): Jobs {
     const settings = { ingestConcurrency: 1, ingestTimeoutMs: 60_000 };
     const jobs = createJobs({ database: database.database, log, isOnlyProcess: true, settings, ...options });
     started.push(jobs);
@@ -99,6 +99,40 @@ describe.each(testDatabases)('jobs on $name', ({ open }) => {
     expect(calls.map(({ request }) => request.documentId)).toEqual(['doc_1', 'doc_2']);
     await jobs.enqueueIngest(tenantId, 'doc_1');
     expect((await call(3)).request.documentId).toBe('doc_1');
+  });
+
+  it('let tenants take turns, whoever came first with how much', async () => {
+    const { ingest, call, calls } = recordingIngest();
+    const patient = tenantId;
+    for (const text of ['1', '2', '3', '4', '5']) await upload(text);
+    tenantId = await on.addTenant();
+    const busy = tenantId;
+    await upload('first');
+    await upload('second');
+    const jobs = newJobs();
+    await jobs.start({ ingest, collectOrphans });
+    for (let number = 1; number <= 10; number++) {
+      const { request, end } = await call(number);
+      await database.superuser(`update genai.documents set status = 'indexed' where id = $1`, [request.documentId]);
+      // The busy tenant always has something more to do.
+      if (request.tenantId === busy) await jobs.enqueueIngest(busy, await upload(`next ${number}`));
+      end('done');
+    }
+    const turns = calls.slice(0, 10).map(({ request }) => (request.tenantId === patient ? 'patient' : 'busy'));
+    expect(turns.filter((turn) => turn === 'patient')).toHaveLength(5);
+    expect(turns.slice(0, 2).sort()).toEqual(['busy', 'patient']);
+  });
+
+  it('run side by side as far as allowed', async () => {
+    const { ingest, call, calls } = recordingIngest();
+    const jobs = newJobs({ settings: { ingestConcurrency: 2, ingestTimeoutMs: 60_000 } });
+    await jobs.start({ ingest, collectOrphans });
+    for (const documentId of ['doc_1', 'doc_2', 'doc_3']) await jobs.enqueueIngest(tenantId, documentId);
+    const { end } = await call(2);
+    expect(await queued()).toMatchObject([{ state: 'active' }, { state: 'active' }, { state: 'created' }]);
+    end('done');
+    await call(3);
+    for (const { end } of calls) end('done');
   });
 
   it('come again when another attempt has to follow', async () => {

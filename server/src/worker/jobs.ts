@@ -7,11 +7,12 @@
  */
 
 import { sql } from 'drizzle-orm';
-import { fromDrizzle, type Job, PgBoss } from 'pg-boss';
+import { fromDrizzle, type JobWithMetadata, PgBoss } from 'pg-boss';
 import type { Logger } from '../context.ts';
 import type { Database } from '../db/index.ts';
 import { unfinishedDocuments } from '../documents/index.ts';
 import type { Ingest, IngestRequest } from '../ingest/index.ts';
+import { createTurns } from './turns.ts';
 
 /** The background jobs of a process. */
 export interface Jobs {
@@ -73,6 +74,7 @@ export function createJobs(options: JobsOptions): Jobs {
   const { database, log, settings, recoverIntervalMs = 60_000 } = options;
   const stopping = new AbortController();
   const workers: string[] = [];
+  const turns = createTurns();
   let timer: NodeJS.Timeout | undefined;
   let recovering: Promise<void> = Promise.resolve();
   let collecting: Promise<void> = Promise.resolve();
@@ -102,7 +104,10 @@ export function createJobs(options: JobsOptions): Jobs {
 
   async function enqueue(requests: readonly IngestRequest[]): Promise<void> {
     await makeQueue();
-    const jobs = requests.map((data) => ({ data, singletonKey: data.documentId, ...jobOptions }));
+    const jobs = requests.map((data) => {
+      const { tenantId, documentId } = data;
+      return { data, singletonKey: documentId, priority: -turns.next(tenantId), ...jobOptions };
+    });
     await boss.insert(queue, jobs);
     wake();
   }
@@ -110,6 +115,8 @@ export function createJobs(options: JobsOptions): Jobs {
   async function recover(): Promise<void> {
     // Fails the jobs of workers that died, so that they are live no longer.
     await boss.supervise(queue);
+    // What follows names all that waits, so turns are counted anew.
+    turns.forget();
     let last = '';
     for (;;) {
       const found = await database.asSystem('ingest.recover', (tx) => unfinishedDocuments(tx, last, recoverBatch));
@@ -138,8 +145,9 @@ export function createJobs(options: JobsOptions): Jobs {
       if (options.isOnlyProcess) await boss.deleteAllJobs(queue);
       await recover();
 
-      async function work([job]: Job<IngestRequest>[]): Promise<void> {
+      async function work([job]: JobWithMetadata<IngestRequest>[]): Promise<void> {
         if (job === undefined) return;
+        turns.started(-job.priority);
         try {
           const outcome = await ingest(job.data, AbortSignal.any([stopping.signal, job.signal]));
           if (outcome === 'again') throw new Error('To be tried again.');
@@ -149,7 +157,7 @@ export function createJobs(options: JobsOptions): Jobs {
         }
       }
       for (let number = 0; number < settings.ingestConcurrency; number++) {
-        workers.push(await boss.work(queue, { pollingIntervalSeconds }, work));
+        workers.push(await boss.work(queue, { pollingIntervalSeconds, includeMetadata: true }, work));
       }
       recoverLater();
       collecting = collectOrphans(stopping.signal).then(
