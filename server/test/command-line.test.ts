@@ -68,6 +68,13 @@ async function genaiJson<T>(
 
 const firstRun = (folder = dataDir) => JSON.parse(readFileSync(join(folder, 'first-run.json'), 'utf8')) as FirstRun;
 
+const signIn = (tenant: string, email: string) =>
+  fetch(new URL('/api/auth/login', firstRun().base_url), {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ tenant, email, password: 'a long enough password' }),
+  });
+
 interface Answer {
   readonly answer: string;
   readonly citations: readonly { readonly quote: string; readonly title: string }[];
@@ -231,12 +238,7 @@ describe('a first start', () => {
     );
     expect(made.code, made.stderr).toBe(0);
     const { id } = JSON.parse(made.stdout) as { id: string };
-    const login = () =>
-      fetch(new URL('/api/auth/login', firstRun().base_url), {
-        method: 'POST',
-        headers: { 'content-type': 'application/json' },
-        body: JSON.stringify({ tenant: 'acme', email: 'nora@acme.example', password: 'a long enough password' }),
-      });
+    const login = () => signIn('acme', 'nora@acme.example');
     expect((await login()).status).toBe(200);
     await genai(`users update ${id} --status suspended`);
     expect((await login()).status).toBe(401);
@@ -266,12 +268,27 @@ describe('a first start', () => {
     });
   });
 
-  it('makes and changes tenants for operators', async () => {
+  it('makes tenants with their first admin for operators, and changes them', { timeout: startTimeoutMs }, async () => {
     const tenant = await genaiJson<{ id: string; tier: string }>('tenants create initech --name Initech');
     expect(tenant.tier).toBe('starter');
     expect((await genai('tenants create initech --name Again')).code).toBe(2);
-    await genai(`tenants update ${tenant.id} --tier professional --status suspended`);
+
+    const boss =
+      'users create boss@initech.example --name Boss --role admin --clearance restricted --password-stdin --tenant';
+    expect((await genai(boss, ['initech'], {}, 'a long enough password')).code).toBe(0);
+    expect((await genai(boss, ['nowhere'], {}, 'a long enough password')).code).toBe(2);
+    expect((await genai(boss, [`ten_${'0'.repeat(32)}`], {}, 'a long enough password')).code).toBe(2);
+    const login = await signIn('initech', 'boss@initech.example');
+    const asBoss = { GENAI_API_KEY: ((await login.json()) as { access_token: string }).access_token };
+    const memo = join(directory, 'memos');
+    mkdirSync(memo);
+    writeFileSync(join(memo, 'memo.md'), 'The red stapler belongs to the basement office.');
+    expect((await genai('ingest', [memo], asBoss)).code).toBe(0);
+    expect((await genai('ask', ['Where does the red stapler belong?'], asBoss)).stdout).toContain('basement');
+
+    await genai('tenants update initech --tier professional --status suspended');
     expect((await genai('tenants list')).stdout).toMatch(/initech +Initech +professional +suspended/);
+    expect((await genai('ask leave', [], asBoss)).code).toBe(4);
     expect((await genai('tenants list', [], { GENAI_OPERATOR_KEY: 'op-gen-wrong' })).code).toBe(4);
   });
 

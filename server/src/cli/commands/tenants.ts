@@ -2,6 +2,7 @@
 
 import type { Command } from 'commander';
 import type { TenantTier } from '../../context.ts';
+import type { Api } from '../api-client.ts';
 import type { ConnectionOptions } from '../connection.ts';
 import { CommandError } from '../failures.ts';
 import { tierOption, withLimit, withServer } from '../options.ts';
@@ -31,6 +32,8 @@ interface TenantChangeOptions extends ConnectionOptions {
 }
 
 const path = '/api/operator/tenants';
+/** Most tenants that are looked through for a slug. */
+const tenantsMax = 10_000;
 
 /** Adds `tenants list`, `create` and `update`. */
 export function addTenants(program: Command, { output, operatorApi }: Shell): void {
@@ -54,18 +57,27 @@ export function addTenants(program: Command, { output, operatorApi }: Shell): vo
     });
 
   withServer(tenants.command('update').description('rename, move to another tier, suspend or delete a tenant'))
-    .argument('<id>', 'id of the tenant')
+    .argument('<tenant>', 'slug or id of the tenant')
     .option('--name <name>', 'name for people')
     .addOption(tierOption())
     .option('--status <status>', 'active, suspended or deleted; deleted is final')
-    .action(async (id: string, { name, tier, status, ...options }: TenantChangeOptions) => {
+    .action(async (idOrSlug: string, { name, tier, status, ...options }: TenantChangeOptions) => {
       const change = { name, tier, status };
       assertChanges(change);
-      const tenant = await operatorApi(options).request<Tenant>('PATCH', `${path}/${encodeURIComponent(id)}`, {
-        body: change,
-      });
+      const api = operatorApi(options);
+      const id = await tenantIdFrom(api, idOrSlug);
+      const tenant = await api.request<Tenant>('PATCH', `${path}/${id}`, { body: change });
       output.result(tenant, () => tenantTable([tenant]));
     });
+}
+
+/** The id of a tenant that was named by id or slug, fit for a path. @throws {CommandError} when there is none of that slug. */
+export async function tenantIdFrom(api: Api, idOrSlug: string): Promise<string> {
+  if (idOrSlug.startsWith('ten_')) return encodeURIComponent(idOrSlug);
+  const { data } = await api.list<Tenant>(path, tenantsMax);
+  const tenant = data.find(({ slug }) => slug === idOrSlug);
+  if (tenant === undefined) throw new CommandError('usage', `There is no tenant "${idOrSlug}".`);
+  return tenant.id;
 }
 
 /** @throws {CommandError} when nothing is to be changed. */

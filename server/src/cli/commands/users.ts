@@ -7,7 +7,7 @@ import { CommandError } from '../failures.ts';
 import { clearanceOption, roleOption, withLimit, withTenantServer } from '../options.ts';
 import { tableText } from '../output.ts';
 import type { Shell } from '../shell.ts';
-import { assertChanges } from './tenants.ts';
+import { assertChanges, tenantIdFrom } from './tenants.ts';
 
 /** The part of a user that is shown. */
 interface User {
@@ -25,6 +25,7 @@ interface UserOptions extends ConnectionOptions {
   readonly clearance?: Classification;
   readonly status?: string;
   readonly passwordStdin?: boolean;
+  readonly tenant?: string;
 }
 
 /** Longer input is no password. */
@@ -32,7 +33,7 @@ const passwordLengthMax = 1024;
 const passwordOption = () => new Option('--password-stdin', 'take the password from standard input');
 
 /** Adds `users list`, `create` and `update`. */
-export function addUsers(program: Command, { output, tenantApi, surroundings }: Shell): void {
+export function addUsers(program: Command, { output, tenantApi, operatorApi, surroundings }: Shell): void {
   const users = program.command('users').description('users of your tenant');
 
   withLimit(withTenantServer(users.command('list').description('list the users'))).action(
@@ -48,10 +49,14 @@ export function addUsers(program: Command, { output, tenantApi, surroundings }: 
     .addOption(roleOption().default('viewer'))
     .addOption(clearanceOption().default('internal'))
     .addOption(passwordOption())
-    .action(async (email: string, { name, role, clearance, passwordStdin, ...options }: UserOptions) => {
+    .option('--tenant <tenant>', 'for operators: slug or id of the tenant, to give it its first admin say')
+    .action(async (email: string, { name, role, clearance, passwordStdin, tenant, ...options }: UserOptions) => {
       const password = passwordStdin === true ? await passwordFrom(surroundings.stdin) : undefined;
       const body = { email, name, role, clearance, password };
-      const user = await tenantApi(options, 'admin').request<User>('POST', '/api/users', { body });
+      const api = tenant === undefined ? tenantApi(options, 'admin') : operatorApi(options);
+      const path =
+        tenant === undefined ? '/api/users' : `/api/operator/tenants/${await tenantIdFrom(api, tenant)}/users`;
+      const user = await api.request<User>('POST', path, { body });
       output.result(user, () => userTable([user]));
     });
 

@@ -2,9 +2,11 @@
 
 import { z } from 'zod';
 import { incidentSeverities } from '../../audit/index.ts';
+import { AppError } from '../../errors.ts';
 import { tenantStatuses } from '../../tenants/index.ts';
 import type { Operator } from '../operation.ts';
 import { defineOperation } from '../operation.ts';
+import { newUser, user } from '../schemas/people.ts';
 import { snakeCased } from '../schemas/snake-case.ts';
 import { idParams, pageFrom, pageOf, pageQuery, plainText, tenantTier, time } from '../schemas/wire.ts';
 
@@ -89,6 +91,26 @@ export const operatorOperations = [
     errors: ['state_conflict'],
     handle: async ({ services, operator, params, body, request }) =>
       snakeCased(await services.tenants.update(params.id, body, { actor: actorFrom(operator), requestId: request.id })),
+  }),
+
+  defineOperation({
+    method: 'POST',
+    path: '/api/operator/tenants/{id}/users',
+    operationId: 'createTenantUser',
+    summary: 'Add a user to a tenant, its first admin say.',
+    tag: 'operators',
+    access: 'operator',
+    params: idParams,
+    body: newUser,
+    success: { status: 201, description: 'The user was added.', schema: user },
+    errors: ['state_conflict'],
+    async handle({ services, operator, params, body, request }) {
+      const tenant = await services.tenants.find(params.id);
+      if (tenant === undefined) throw new AppError('resource_not_found');
+      if (tenant.status === 'deleted') throw new AppError('state_conflict', { detail: 'The tenant is deleted.' });
+      const scope = { tenantId: tenant.id, actor: actorFrom(operator), requestId: request.id };
+      return snakeCased(await services.identity.createUser(scope, body));
+    },
   }),
 
   defineOperation({

@@ -3,11 +3,9 @@
 import { z } from 'zod';
 import { userStatuses } from '../../identity/index.ts';
 import { defineOperation } from '../operation.ts';
-import { user } from '../schemas/people.ts';
+import { newUser, password, user } from '../schemas/people.ts';
 import { snakeCased } from '../schemas/snake-case.ts';
 import { classification, idParams, pageFrom, pageOf, pageQuery, plainText, userRole } from '../schemas/wire.ts';
-
-const password = z.string().min(1).max(1024).describe('At least PASSWORD_LENGTH_MIN characters.');
 
 export const userOperations = [
   defineOperation({
@@ -30,15 +28,7 @@ export const userOperations = [
     description: 'Nobody gives a role or clearance above their own.',
     tag: 'users',
     access: { permission: 'users:write' },
-    body: z
-      .strictObject({
-        email: plainText(3, 254),
-        name: plainText(1, 200),
-        role: userRole,
-        clearance: classification,
-        password: password.exactOptional(),
-      })
-      .meta({ id: 'NewUser' }),
+    body: newUser,
     success: { status: 201, description: 'The user was added.', schema: user },
     errors: ['classification_denied', 'state_conflict'],
     handle: async ({ services, ctx, body }) => snakeCased(await services.identity.createUser(ctx, body)),

@@ -2,7 +2,7 @@
 
 import { z } from 'zod';
 import { userStatuses } from '../../identity/index.ts';
-import { classification, time, userRole } from './wire.ts';
+import { classification, plainText, time, userRole } from './wire.ts';
 
 /** A user of the caller's tenant. */
 export const user = z
@@ -17,3 +17,17 @@ export const user = z
     updated_at: time,
   })
   .meta({ id: 'User' });
+
+/** A password that is being set. */
+export const password = z.string().min(1).max(1024).describe('At least PASSWORD_LENGTH_MIN characters.');
+
+/** A user to add. */
+export const newUser = z
+  .strictObject({
+    email: plainText(3, 254),
+    name: plainText(1, 200),
+    role: userRole,
+    clearance: classification,
+    password: password.exactOptional(),
+  })
+  .meta({ id: 'NewUser' });
