@@ -8,6 +8,8 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { permissions } from '../server/src/access/index.ts';
+import { exitCodes, exitMeanings } from '../server/src/cli/failures.ts';
+import { createProgram } from '../server/src/cli/program.ts';
 import { allSettings } from '../server/src/config/index.ts';
 import { userRoles } from '../server/src/context.ts';
 import { systemReasons } from '../server/src/db/index.ts';
@@ -24,6 +26,7 @@ async function generate(): Promise<Map<string, string>> {
     ['.env.example', envExample()],
     ['docs/reference/config.md', configPage()],
     ['docs/reference/errors.md', errorsPage()],
+    ['docs/reference/cli.md', commandsPage()],
     ['docs/reference/permissions.md', permissionsPage()],
     ['docs/reference/metrics.md', await metricsPage()],
     ['docs/reference/system-access.md', systemAccessPage()],
@@ -74,6 +77,41 @@ function errorsPage(): string {
     row([`\`${code}\``, String(status), retryable ? 'yes' : 'no', title, fix]),
   );
   return `# Error codes\n\n${note}\n\n\`/api\` answers errors as \`application/problem+json\` (RFC 9457), \`/v1\` in the shape of OpenAI. Both carry the code.\n\n${table(['code', 'status', 'retry', 'meaning', 'what to do'], rows)}\n`;
+}
+
+function commandsPage(): string {
+  const { program } = createProgram(process);
+  const codes = Object.entries(exitCodes).map(([name, code]) =>
+    row([String(code), exitMeanings[name as keyof typeof exitCodes]]),
+  );
+  const sections = commandsBelow(program).map((command) => commandSection(command));
+  return `# Commands\n\n${note}\n\nEvery command takes \`--json\`: its result is then one JSON value on standard output, and a failure one on standard error.\n\n${table(['exit code', 'meaning'], codes)}\n\n${sections.join('\n\n')}\n`;
+}
+
+type Command = ReturnType<typeof createProgram>['program'];
+
+/** The commands that do something; groups only hold them. */
+function commandsBelow(parent: Command): readonly Command[] {
+  return parent.commands.flatMap((child) => (child.commands.length === 0 ? [child] : commandsBelow(child)));
+}
+
+function commandSection(command: Command): string {
+  const names: string[] = [];
+  for (let one: Command | null = command; one !== null; one = one.parent) names.unshift(one.name());
+  const described = [
+    ...command.registeredArguments.map((argument) => [argument.name(), argument.description, undefined] as const),
+    ...command.options.map(({ flags, description, argChoices = [], defaultValue }) => {
+      const choices = argChoices.length === 0 ? '' : `: ${argChoices.join(', ')}`;
+      return [flags, `${description}${choices}`, defaultValue] as const;
+    }),
+  ];
+  const rows = described.map(([name, description, value]) => row([`\`${name}\``, description, shown(value)]));
+  const tableOfRows = rows.length === 0 ? '' : `\n\n${table(['', 'meaning', 'default'], rows)}`;
+  return `## ${names.join(' ')}\n\n${sentence(command.description())}${tableOfRows}`;
+}
+
+function sentence(phrase: string): string {
+  return `${phrase.charAt(0).toUpperCase()}${phrase.slice(1)}.`;
 }
 
 function permissionsPage(): string {

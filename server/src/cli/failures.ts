@@ -10,23 +10,33 @@ import { type ErrorCode, isAppError, SetupError } from '../errors.ts';
 /** Exit codes of every command. */
 export const exitCodes = {
   success: 0,
-  /** A defect of ours, or something nobody thought of. */
   unknown: 1,
-  /** The command, or what it asked for, is wrong; the same again will not help. */
   usage: 2,
-  /** A setting, file or service that the command needs is missing or wrong. */
   notConfigured: 3,
   authentication: 4,
   unreachable: 5,
   rateLimited: 6,
   timeout: 7,
-  /** The server failed. */
   server: 8,
-  /** Some of the work was done and some was not. */
   partial: 10,
 } as const;
 
+/** The name of an exit code. */
 export type ExitName = keyof typeof exitCodes;
+
+/** What the codes mean, for help and reference. */
+export const exitMeanings: Readonly<Record<ExitName, string>> = {
+  success: 'done',
+  unknown: 'a defect, or something nobody thought of',
+  usage: 'the command, or what it asked for, is wrong; the same again will not help',
+  notConfigured: 'a setting, file or service that the command needs is missing or wrong',
+  authentication: 'the key is not valid, or does not permit this',
+  unreachable: 'nobody answers',
+  rateLimited: 'too many requests, or the budget is exhausted',
+  timeout: 'no answer in time',
+  server: 'the server failed',
+  partial: 'some of the work was done and some was not',
+};
 
 /** Something that a command refuses or gives up, with what to do about it. */
 export class CommandError extends Error {

@@ -16,13 +16,22 @@ import { addMigrate, addServe } from './commands/serve.ts';
 import { addTenants } from './commands/tenants.ts';
 import { addUp } from './commands/up.ts';
 import { addUsers } from './commands/users.ts';
-import { CommandError, exitCodes, failureFrom } from './failures.ts';
+import { CommandError, type ExitName, exitCodes, exitMeanings, failureFrom } from './failures.ts';
 import { createShell, type Shell, type Surroundings } from './shell.ts';
 
-const exitCodeHelp = `
-Exit codes: 0 done · 1 unknown · 2 wrong command or request · 3 not configured · 4 not allowed · 5 nobody answers
-  6 rate limited · 7 timed out · 8 the server failed · 10 done in part
-Settings come from the environment and .env; \`genai config show\` lists them.`;
+/** What stands below the help of the program. */
+function helpFooter(): string {
+  const codes = (Object.keys(exitCodes) as ExitName[]).map(
+    (name) => `  ${exitCodes[name]}`.padEnd(6) + exitMeanings[name],
+  );
+  return [
+    '',
+    'Exit codes:',
+    ...codes,
+    '',
+    'Settings come from the environment and .env; `genai config show` lists them.',
+  ].join('\n');
+}
 
 /** Makes the program and its shell. Actions run when its arguments are parsed. */
 export function createProgram(surroundings: Surroundings): { readonly program: Command; readonly shell: Shell } {
@@ -41,7 +50,7 @@ export function createProgram(surroundings: Surroundings): { readonly program: C
       // Said by `run`, in the form of all other failures.
       outputError: () => {},
     })
-    .addHelpText('after', exitCodeHelp);
+    .addHelpText('after', helpFooter());
   const shell = createShell(program, surroundings);
 
   program.commandsGroup('Use a server:');
