@@ -40,6 +40,12 @@ export interface Edge {
   readonly document: OpenApiDocument;
 }
 
+/**
+ * What a handler returns that wrote its answer itself. It must not return the reply, which is a promise of sorts: awaiting
+ * it waits until the client has read everything.
+ */
+export const answered = Symbol('answered');
+
 /** What a handler is given. */
 export interface Call<P, Q, B> {
   readonly services: Services;
@@ -52,7 +58,7 @@ export interface Call<P, Q, B> {
   readonly query: Q;
   readonly body: B;
   readonly request: FastifyRequest;
-  /** For operations that write their answer themselves; they return it. */
+  /** For operations that write their answer themselves; they return `answered`. */
   readonly reply: FastifyReply;
 }
 
@@ -91,7 +97,7 @@ export interface OperationSpec<P extends z.ZodObject, Q extends z.ZodObject, B e
   readonly deadline?: 'query';
   /** Not rate limited; with `token` it demands METRICS_TOKEN where that is set. */
   readonly monitoring?: 'open' | 'token';
-  readonly handle: (call: Call<z.output<P>, z.output<Q>, z.output<B>>) => Promise<z.input<R> | FastifyReply>;
+  readonly handle: (call: Call<z.output<P>, z.output<Q>, z.output<B>>) => Promise<z.input<R> | typeof answered>;
 }
 
 /** An operation whose types are no longer known; its schemas still are. */

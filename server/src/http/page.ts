@@ -4,7 +4,7 @@ import { readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import fastifyStatic from '@fastify/static';
 import type { FastifyInstance } from 'fastify';
-import { defineOperation, type Operation } from './operation.ts';
+import { answered, defineOperation, type Operation } from './operation.ts';
 import { asPage } from './plugins/security-headers.ts';
 
 const servedEndings = /^[\w-]+\.(?:html|js|css|svg|png|ico|woff2)$/;
@@ -22,7 +22,10 @@ export async function pageOperations(app: FastifyInstance, folder: URL): Promise
       tag: 'server',
       access: 'public',
       success: { status: 200, description: 'The file.' },
-      handle: async ({ reply }) => asPage(reply).sendFile(file),
+      async handle({ reply }) {
+        asPage(reply).sendFile(file);
+        return answered;
+      },
     }),
   );
 }

@@ -9,6 +9,7 @@ import { once } from 'node:events';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { RequestContext } from '../context.ts';
 import type { ChatSink } from '../query/index.ts';
+import { answered } from './operation.ts';
 import { streamErrorBody } from './plugins/errors.ts';
 
 /** Most bytes that wait for a client to read; one that falls further behind is cut off. */
@@ -32,7 +33,7 @@ export async function streamEvents(
   { request, reply, ctx }: Exchange,
   produce: (send: SendEvent) => Promise<void>,
   heartbeatMs: number = heartbeatIntervalMs,
-): Promise<FastifyReply> {
+): Promise<typeof answered> {
   const { raw } = reply;
 
   function write(text: string): void {
@@ -55,14 +56,14 @@ export async function streamEvents(
     clearInterval(heartbeat);
     if (raw.headersSent) raw.end();
   }
-  return reply;
+  return answered;
 }
 
 /** Answers with the bytes that `produce` writes; rejects with its error as long as it did not give the head. */
 export async function passThrough(
   { request, reply, ctx }: Exchange,
   produce: (sink: ChatSink) => Promise<void>,
-): Promise<FastifyReply> {
+): Promise<typeof answered> {
   const { raw } = reply;
   const sink: ChatSink = {
     // What we say of the answer stands above what the endpoint says.
@@ -85,7 +86,7 @@ export async function passThrough(
     // Half an answer that is not a stream can only be shown to be broken.
     else raw.destroy();
   }
-  return reply;
+  return answered;
 }
 
 function begin(reply: FastifyReply, headers: Readonly<Record<string, string>>): void {

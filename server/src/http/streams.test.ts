@@ -170,7 +170,7 @@ describe('an event stream', () => {
     const app = fastify();
     const ctx = { log: app.log, signal: new AbortController().signal } as unknown as RequestContext;
     const finish = Promise.withResolvers<void>();
-    app.get('/', (incoming, reply) => streamEvents({ request: incoming, reply, ctx }, () => finish.promise, 5));
+    app.get('/', (incoming, reply) => void streamEvents({ request: incoming, reply, ctx }, () => finish.promise, 5));
     await app.listen({ port: 0, host: '127.0.0.1' });
     const response = await fetch(app.listeningOrigin);
     const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader();

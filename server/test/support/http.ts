@@ -84,6 +84,9 @@ export async function openTestServer({ environment = {}, services: overrides = {
     logLines: lines,
     async stop() {
       await server.close();
+      // Fastify only warns when an answer is written twice, or never.
+      const warning = lines.find((line) => line.includes('FST_ERR_'));
+      if (warning !== undefined) throw new Error(`Fastify complained: ${warning}`);
       people.close();
       rmSync(folder, { recursive: true, force: true });
       await testDatabase.close();

@@ -3,7 +3,7 @@
 import { z } from 'zod';
 import { documentStatuses } from '../../documents/index.ts';
 import { uploadedFile } from '../form.ts';
-import { defineOperation } from '../operation.ts';
+import { answered, defineOperation } from '../operation.ts';
 import { snakeCased } from '../schemas/snake-case.ts';
 import { classification, idParams, pageFrom, pageOf, pageQuery, plainText, time } from '../schemas/wire.ts';
 
@@ -138,10 +138,11 @@ export const documentOperations = [
     async handle({ services, ctx, params, reply }) {
       const { bytes, filename } = await services.documents.content(ctx, params.id);
       // Never the type that was claimed: a browser must not take an upload for a page of ours.
-      return reply
+      reply
         .type('application/octet-stream')
         .header('content-disposition', `attachment; filename*=UTF-8''${encodeURIComponent(filename.toWellFormed())}`)
         .send(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
+      return answered;
     },
   }),
 

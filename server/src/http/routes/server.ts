@@ -1,7 +1,7 @@
 /** What the server tells about itself: health, metrics, and its reference. */
 
 import { z } from 'zod';
-import { defineOperation } from '../operation.ts';
+import { answered, defineOperation } from '../operation.ts';
 import { asPage } from '../plugins/security-headers.ts';
 import { referencePage, referenceStyle } from '../reference-page.ts';
 import type { HealthComponent } from '../services.ts';
@@ -86,7 +86,8 @@ export const serverOperations = [
     success: { status: 200, description: 'The metrics.', mediaTypes: ['text/plain'] },
     async handle({ services, reply }) {
       const { contentType, body } = await services.metrics.exposition();
-      return reply.type(contentType).send(body);
+      reply.type(contentType).send(body);
+      return answered;
     },
   }),
 
@@ -98,8 +99,10 @@ export const serverOperations = [
     tag: 'server',
     access: 'public',
     success: { status: 200, description: 'An OpenAPI 3.1 document.', mediaTypes: ['application/json'] },
-    handle: async ({ edge, reply }) =>
-      reply.type('application/json; charset=utf-8').send(JSON.stringify(edge.document)),
+    async handle({ edge, reply }) {
+      reply.type('application/json; charset=utf-8').send(JSON.stringify(edge.document));
+      return answered;
+    },
   }),
 
   defineOperation({
@@ -110,8 +113,10 @@ export const serverOperations = [
     tag: 'server',
     access: 'public',
     success: { status: 200, description: 'A page.', mediaTypes: ['text/html'] },
-    handle: async ({ edge, reply }) =>
-      asPage(reply).type('text/html; charset=utf-8').send(referencePage(edge.document)),
+    async handle({ edge, reply }) {
+      asPage(reply).type('text/html; charset=utf-8').send(referencePage(edge.document));
+      return answered;
+    },
   }),
 
   defineOperation({
@@ -122,6 +127,9 @@ export const serverOperations = [
     tag: 'server',
     access: 'public',
     success: { status: 200, description: 'A style sheet.', mediaTypes: ['text/css'] },
-    handle: async ({ reply }) => asPage(reply).type('text/css; charset=utf-8').send(referenceStyle),
+    async handle({ reply }) {
+      asPage(reply).type('text/css; charset=utf-8').send(referenceStyle);
+      return answered;
+    },
   }),
 ];
