@@ -139,6 +139,21 @@ describe('a request that names a tenant', () => {
     expect(new Set(answers).size).toBe(1);
   });
 
+  it('in the path of an operation of operators is refused as that, even by its admin for the own tenant', async () => {
+    const change = (id: string) =>
+      server.inject({
+        method: 'PATCH',
+        url: `/api/operator/tenants/${id}`,
+        headers: server.acme.admin.headers,
+        payload: { tier: 'enterprise' },
+      });
+    expect(codeOf(await change(server.globex.id))).toBe('cross_tenant_access');
+    expect((await server.securityEvents())[0]).toMatchObject({
+      details: { place: 'path', named_tenant: server.globex.id },
+    });
+    expect(codeOf(await change(server.acme.id))).toBe('permission_denied');
+  });
+
   it('in a form is refused too', async () => {
     const form = new FormData();
     form.set('tenant_id', server.globex.id);
@@ -166,7 +181,8 @@ describe.each(named(operations.filter(({ access }) => access === 'operator')))('
       (await call(operation, { authorization: `Bearer op-gen-${'0'.repeat(32)}-${'a'.repeat(43)}` })).statusCode,
     ).toBe(401);
     const asAdmin = await call(operation, server.acme.admin.headers);
-    expect([asAdmin.statusCode, codeOf(asAdmin)]).toEqual([403, 'permission_denied']);
+    const code = operation.idNamesTenant === true ? 'cross_tenant_access' : 'permission_denied';
+    expect([asAdmin.statusCode, codeOf(asAdmin)]).toEqual([403, code]);
     expect([401, 403]).not.toContain((await call(operation, server.operator.headers)).statusCode);
   });
 });

@@ -84,6 +84,8 @@ export interface OperationSpec<P extends z.ZodObject, Q extends z.ZodObject, B e
   readonly access: RouteAccess;
   /** Ids in the path; an id that cannot exist is answered like one that does not. */
   readonly params?: P;
+  /** The id in the path is that of a tenant, so naming a foreign one is an attempt like any other. */
+  readonly idNamesTenant?: true;
   readonly query?: Q;
   readonly body?: B;
   /** JSON unless it says otherwise. */

@@ -79,7 +79,7 @@ async function enterTenant(
     if (isAppError(error, 'rate_limit_exceeded')) setRateHeaders(reply, services.limits.state(ctx));
     throw error;
   }
-  await assertOwnTenant(ctx, operation, tenantsNamedOutsideBody(request), services);
+  await assertOwnTenant(ctx, operation, tenantsNamedOutsideBody(request, operation), services);
   if (operation.access === 'operator') {
     throw new AppError('permission_denied', { detail: 'This operation is for operators of the platform.' });
   }

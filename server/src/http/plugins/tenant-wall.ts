@@ -22,11 +22,14 @@ const fieldNames = ['tenant_id', 'tenant'] as const;
 const recordedLengthMax = 100;
 
 /** The tenants named in header, path and query. */
-export function tenantsNamedOutsideBody({ headers, params, query }: FastifyRequest): readonly NamedTenant[] {
+export function tenantsNamedOutsideBody(
+  { headers, params, query }: FastifyRequest,
+  { idNamesTenant }: Operation,
+): readonly NamedTenant[] {
   const header = headers['x-tenant-id'];
   return [
     ...(typeof header === 'string' ? [{ place: 'header', name: header } as const] : []),
-    ...namedIn('path', params),
+    ...(idNamesTenant === true ? [{ place: 'path', name: (params as { id: string }).id } as const] : []),
     ...namedIn('query', query),
   ];
 }

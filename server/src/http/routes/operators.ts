@@ -80,6 +80,7 @@ export const operatorOperations = [
     tag: 'operators',
     access: 'operator',
     params: idParams,
+    idNamesTenant: true,
     body: z
       .strictObject({
         name: plainText(1, 200).exactOptional(),
@@ -101,6 +102,7 @@ export const operatorOperations = [
     tag: 'operators',
     access: 'operator',
     params: idParams,
+    idNamesTenant: true,
     body: newUser,
     success: { status: 201, description: 'The user was added.', schema: user },
     errors: ['state_conflict'],
