@@ -200,6 +200,21 @@ describe.each(testDatabases)('jobs on $name', ({ open }) => {
     end('done');
   });
 
+  it('of a process that has fallen silent go to another', async () => {
+    const id = await upload('x');
+    const silent = recordingIngest();
+    await newJobs().start({ ingest: silent.ingest, collectOrphans });
+    await silent.call(1);
+    // As if the last sign of life, and the last look at the queue, were a minute ago.
+    await database.superuser(`update pgboss.job set heartbeat_on = now() - interval '1 minute'`);
+    await database.superuser(`update pgboss.queue set monitor_claim_on = now() - interval '1 minute'`);
+    const { ingest, call } = recordingIngest();
+    await newJobs({ isOnlyProcess: false }).start({ ingest, collectOrphans });
+    // Both processes look for work, and either may take it.
+    const taken = await Promise.race([call(1), silent.call(2)]);
+    expect(taken.request.documentId).toBe(id);
+  });
+
   it('are told to stop, waited for, and continued by the next start', async () => {
     const id = await upload('x');
     const { ingest, call } = recordingIngest();
