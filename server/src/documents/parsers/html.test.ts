@@ -12,7 +12,7 @@ describe('parseHtml', () => {
     expect(title).toBe('The fog horn & its keepers');
     expect(text).toContain('It sounds two\u00a0blasts every 90 seconds.\nIn clear weather it is silent');
     expect(text).toContain('\n\nPart\tInterval\nMembrane\ttwo years\nFilter\tsix months\n\n');
-    expect(text).toContain('\n\nstart compressor\n  wait 90 s\n\nopen valve\n');
+    expect(text).toContain('six months\n\nstart compressor\n  wait 90 s\n\nopen valve\n\nWhoever');
     for (const absent of ['script', 'hidden', 'So is', 'navy', 'Home', 'Imprint', 'enable'])
       expect(text).not.toContain(absent);
   });
@@ -45,6 +45,18 @@ describe('parseHtml', () => {
     );
     expect(text).toContain('A sentence');
     expect(text.match(/Item of a list/g)).toHaveLength(80);
+  });
+
+  it('reads text behind the end of the body', async () => {
+    const paragraph = `<p>${'A sentence, with commas, as articles have them. '.repeat(12)}</p>`;
+    const text = await textOf(`<html><body>Short</body><div><div>${paragraph.repeat(5)}</div></div></html>`);
+    expect(text).toMatch(/^Short\n\nA sentence/);
+  });
+
+  it('leaves out what is hidden where it reads the whole page', async () => {
+    const hidden =
+      '<p hidden>one</p><p style="color: red; display:none">two</p><p style="visibility: hidden">three</p>';
+    expect(await textOf(`<body>${hidden}<a href="#">Shown</a></body>`)).toBe('Shown');
   });
 
   it('reads pages that leave out tags', async () => {

@@ -65,9 +65,8 @@ function articleOf(page: Page): PageElement | undefined {
 function readableArticle(page: Page): PageElement | null | undefined {
   try {
     return new Readability<PageElement>(page, { serializer: (node) => node }).parse()?.content;
-  } catch (error) {
-    // It stumbles over some pages that are built in an unusual way; running out of memory or stack is another matter.
-    if (error instanceof RangeError) throw error;
+  } catch {
+    // It stumbles over pages that are built in an unusual way, such as with text behind the end of the body.
     return undefined;
   }
 }

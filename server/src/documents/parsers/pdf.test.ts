@@ -9,8 +9,34 @@ async function pagesOf(name: string): Promise<string[]> {
   return pages.map(({ start, end }) => Array.from(text).slice(start, end).join(''));
 }
 
-function damaged(name: string, damage: (bytes: Uint8Array) => Uint8Array): Promise<unknown> {
-  return parsePdf(damage(readFixture(name)), limits);
+/** The handbook with overwritten instructions on one page. */
+function withDamagedPage(number: number): Uint8Array {
+  const bytes = Buffer.from(readFixture('handbook.pdf'));
+  let at = 0;
+  for (let page = 0; page < number; page += 1) at = bytes.indexOf('/Type /Page\n', at) + 1;
+  at = bytes.indexOf('stream\n', at);
+  return new Uint8Array(bytes.fill(')', at + 20, at + 120));
+}
+
+/** A page that says ABACA in a font that takes B for half of a pair and C for NUL. */
+function pdfWithBrokenFont(): Uint8Array {
+  const stream = (content: string) => `<< /Length ${content.length} >>\nstream\n${content}\nendstream`;
+  const objects = [
+    '<< /Type /Catalog /Pages 2 0 R >>',
+    '<< /Type /Pages /Kids [3 0 R] /Count 1 >>',
+    '<< /Type /Page /Parent 2 0 R /MediaBox [0 0 612 792] /Contents 4 0 R /Resources << /Font << /F 5 0 R >> >> >>',
+    stream(`BT /F 12 Tf 50 700 Td (ABACA) Tj ET`),
+    '<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica /Encoding << /Differences [66 /uniD83D] >> /ToUnicode 6 0 R >>',
+    stream('begincmap 1 begincodespacerange <00> <FF> endcodespacerange 1 beginbfchar <43> <0000> endbfchar endcmap'),
+  ];
+  let file = '%PDF-1.7\n';
+  const entries = objects.map((object, index) => {
+    const offset = String(file.length).padStart(10, '0');
+    file += `${index + 1} 0 obj\n${object}\nendobj\n`;
+    return `${offset} 00000 n \n`;
+  });
+  const table = `xref\n0 7\n0000000000 65535 f \n${entries.join('')}trailer\n<< /Size 7 /Root 1 0 R >>`;
+  return new TextEncoder().encode(`${file}${table}\nstartxref\n${file.length}\n%%EOF\n`);
 }
 
 describe('parsePdf', () => {
@@ -67,7 +93,7 @@ describe('parsePdf', () => {
 
   it('refuses a file that is cut off anywhere', async () => {
     for (const length of [9, 1000, 10_000, 19_000]) {
-      await expect(damaged('handbook.pdf', (bytes) => bytes.slice(0, length))).rejects.toMatchObject({
+      await expect(parsePdf(readFixture('handbook.pdf').slice(0, length), limits)).rejects.toMatchObject({
         code: 'document_unreadable',
         detail: expect.stringContaining('cut off'),
       });
@@ -75,14 +101,12 @@ describe('parsePdf', () => {
   });
 
   it('refuses a file with a page that cannot be read, and names the page', async () => {
-    const overwrite = (bytes: Uint8Array) => {
-      const at = Buffer.from(bytes).indexOf('stream', Buffer.from(bytes).indexOf('/Type /Page\n') + 1);
-      return bytes.fill(0x29, at + 20, at + 300);
-    };
-    await expect(damaged('handbook.pdf', overwrite)).rejects.toMatchObject({
-      code: 'document_unreadable',
-      detail: expect.stringMatching(/^Page \d of the PDF is damaged\.$/),
-    });
+    for (const number of [1, 2, 4]) {
+      await expect(parsePdf(withDamagedPage(number), limits)).rejects.toMatchObject({
+        code: 'document_unreadable',
+        detail: `Page ${number} of the PDF is damaged.`,
+      });
+    }
   });
 
   it('refuses what only begins and ends like a PDF', async () => {
@@ -96,6 +120,17 @@ describe('parsePdf', () => {
   it('reads a file with other bytes behind its end', async () => {
     const file = Buffer.concat([readFixture('handbook.pdf'), Buffer.from('\r\n-- \r\nSent by mail\r\n')]);
     await expect(parsePdf(file, limits)).resolves.toMatchObject({ title: 'Harbour Light Visitor Handbook' });
+  });
+
+  it('makes text of characters that are none: halves of pairs, and NUL', async () => {
+    const { text } = await parsePdf(pdfWithBrokenFont(), limits);
+    expect(text).toBe('A\ufffdA\ufffdA');
+  });
+
+  it('stops reading where the text becomes too long', async () => {
+    await expect(parsePdf(withDamagedPage(2), { ...limits, textCharactersMax: 100 })).rejects.toMatchObject({
+      code: 'document_too_complex',
+    });
   });
 
   it('refuses more pages and more text than allowed, naming the limit', async () => {

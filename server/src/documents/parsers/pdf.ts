@@ -52,7 +52,7 @@ function unreadable(detail: string, cause?: unknown): AppError {
 async function openPdf(bytes: Uint8Array): Promise<PDFDocumentProxy> {
   try {
     return await getDocument({
-      // A plain view: it refuses a Buffer, which is what bytes are after they came from another process.
+      // A plain view, as it refuses a Buffer.
       data: new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength),
       verbosity: 0,
       stopAtErrors: true,
