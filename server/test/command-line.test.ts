@@ -2,6 +2,7 @@
 
 import { execFile } from 'node:child_process';
 import {
+  cpSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -15,7 +16,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { sql } from 'drizzle-orm';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import type { FirstRun } from '../src/cli/first-run-file.ts';
 import { loadConfig } from '../src/config/index.ts';
 import { openDatabase } from '../src/db/index.ts';
@@ -169,7 +170,9 @@ describe('a first start', () => {
 
   it('keeps a server off its port, naming PORT', { timeout: startTimeoutMs }, async () => {
     const { port } = new URL(firstRun().base_url);
-    const second = start(['up'], { GENAI_DATA_DIR: join(directory, 'other'), PORT: port });
+    const other = join(directory, 'other');
+    cpSync(inject('pgliteTemplate'), other, { recursive: true });
+    const second = start(['up'], { GENAI_DATA_DIR: other, PORT: port });
     expect(await second.ended).toBe(3);
     expect(second.stderr()).toMatch(new RegExp(`Port ${port} is taken.*\\n.*set PORT`));
   });
@@ -387,6 +390,20 @@ describe('a stopped server', () => {
     expect([tenants.code, tenants.stdout]).toEqual([0, expect.stringContaining('initech')]);
     serve.kill('SIGINT');
     expect(await serve.ended).toBe(0);
+  });
+
+  it('starts again as it was, at its new address', { timeout: startTimeoutMs }, async () => {
+    const before = firstRun(restored);
+    const up = start(['up', '--json'], { GENAI_DATA_DIR: restored });
+    await up.said('"curl"');
+    const facts = JSON.parse(up.stdout()) as { base_url: string; first_run_file: string };
+    expect(up.stderr()).not.toContain('demo tenants');
+    expect(facts.base_url).not.toBe(before.base_url);
+    expect(JSON.parse(readFileSync(facts.first_run_file, 'utf8'))).toEqual({ ...before, base_url: facts.base_url });
+    const { data } = await genaiJson<{ data: { title: string }[] }>('documents list', [], { GENAI_DATA_DIR: restored });
+    expect(data.filter(({ title }) => title === 'Acme employee handbook')).toHaveLength(1);
+    up.kill('SIGTERM');
+    expect(await up.ended).toBe(0);
   });
 
   it('has every act at the command line in the operators\u2019 audit log', { timeout: startTimeoutMs }, async () => {

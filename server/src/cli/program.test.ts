@@ -5,6 +5,7 @@ import { PassThrough, Readable } from 'node:stream';
 import type { Command } from 'commander';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { runCommand } from '../../test/support/command-line.ts';
+import { sendJson, sendProblem, startFakeApi } from '../../test/support/fake-api.ts';
 import { createProgram } from './program.ts';
 
 let directory: string;
@@ -171,5 +172,60 @@ describe('a command that needs a server', () => {
     const { code, stderr } = await command('ask hello');
     expect(code).toBe(3);
     expect(stderr).toContain('genai up');
+  });
+});
+
+describe('what a server answers', () => {
+  it.each([
+    ['authentication_required', 401, 4],
+    ['permission_denied', 403, 4],
+    ['resource_not_found', 404, 2],
+    ['rate_limit_exceeded', 429, 6],
+    ['request_timeout', 504, 7],
+    ['internal_error', 500, 8],
+    ['dependency_unavailable', 503, 8],
+  ])('with %s ends a command with its exit code, and is told with fix and request', async (code, status, exit) => {
+    const fake = await startFakeApi((_request, response) => sendProblem(response, status, code));
+    const environment = { GENAI_URL: fake.url, GENAI_API_KEY: 'k', GENAI_OPERATOR_KEY: 'o' };
+    for (const line of ['ask hello', 'keys list', 'tenants list', 'documents delete x']) {
+      const result = await command(line, environment);
+      expect(result, line).toEqual({
+        code: exit,
+        stdout: '',
+        stderr: `genai: ${code}: Detail of ${code}.\n  fix: A fix.\n  request: req_1\n`,
+      });
+    }
+    await fake.close();
+  });
+
+  it('carries the key of the setting: of a tenant, or of operators', async () => {
+    const fake = await startFakeApi((_request, response) => sendJson(response, 200, { data: [], next_cursor: null }));
+    const environment = { GENAI_URL: fake.url, GENAI_API_KEY: 'tenant-key', GENAI_OPERATOR_KEY: 'operator-key' };
+    for (const line of ['keys list', 'tenants list']) expect((await command(line, environment)).stdout).toBe('none\n');
+    expect(fake.requests.map(({ authorization }) => authorization)).toEqual([
+      'Bearer tenant-key',
+      'Bearer operator-key',
+    ]);
+    await fake.close();
+  });
+
+  it('is waited for as long as GENAI_TIMEOUT_MS says', async () => {
+    const fake = await startFakeApi(() => {});
+    const environment = { GENAI_URL: fake.url, GENAI_API_KEY: 'k', GENAI_TIMEOUT_MS: '100' };
+    expect(await command('keys list', environment)).toMatchObject({
+      code: 7,
+      stderr: expect.stringContaining('100 ms'),
+    });
+    expect((await command('ask hello', environment)).code).toBe(7);
+    await fake.close();
+  });
+
+  it('breaking off in the middle of an answer is an error, not an end', async () => {
+    const fake = await startFakeApi(
+      (_request, response) => void response.writeHead(200).end('event: token\ndata: {"text":"Half"}\n\n'),
+    );
+    const result = await command('ask hello', { GENAI_URL: fake.url, GENAI_API_KEY: 'k' });
+    expect(result).toMatchObject({ code: 8, stdout: 'Half', stderr: expect.stringContaining('broke off') });
+    await fake.close();
   });
 });

@@ -16,17 +16,16 @@ export function addUp(program: Command, { output, serverConfig }: Shell): void {
     .description('start a server to try things out: it makes its own secrets, database, demo tenants and documents')
     .action(async () => {
       // Wrong settings are told at once; the program itself takes a second to load.
-      serverConfig();
-      const { loadServerConfig, serve } = await import('../../main.ts');
-      const { prepareFirstRun } = await import('../first-run.ts');
-      const { createLogger } = await import('../../telemetry/index.ts');
-      const loaded = loadServerConfig();
-      const { environment, dataDir, debug } = loaded.config.server;
-      if (environment === 'production') {
+      if (serverConfig().server.environment === 'production') {
         throw new CommandError('notConfigured', '`genai up` makes demo users, which production must not have.', {
           fix: 'Run `genai serve`, or unset APP_ENV.',
         });
       }
+      const { loadServerConfig, serve } = await import('../../main.ts');
+      const { prepareFirstRun } = await import('../first-run.ts');
+      const { createLogger } = await import('../../telemetry/index.ts');
+      const loaded = loadServerConfig();
+      const { dataDir, debug } = loaded.config.server;
       const config = withQuietLog(loaded);
       output.note('genai: starting; the first start makes the database, which takes some seconds');
       await serve(config, async (app, address) => {
