@@ -22,7 +22,8 @@ export const database = {
     min: 1,
     max: 1000,
     unit: 'count',
-    description: 'Most connections of this process to PostgreSQL; the embedded database has one.',
+    description:
+      'Most connections of this process to PostgreSQL, beside the one that claims the database for a server without Redis; the embedded database has one.',
   }),
   connectTimeoutMs: integer({
     env: 'DATABASE_CONNECT_TIMEOUT_MS',
