@@ -6,6 +6,7 @@
  * and cannot start processes or threads. On Linux all its memory is watched; elsewhere only the JavaScript heap is limited.
  */
 import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { AppError, errorFromAbort } from '../errors.ts';
@@ -49,7 +50,7 @@ const readableFolders = ['../', '../../node_modules/', '../../../node_modules/']
   fileURLToPath(new URL(folder, import.meta.url)),
 );
 
-/** Starts a child. */
+/** Starts a child. Throws `dependency_unavailable`. */
 export function startParseProcess(limits: ParseProcessLimits): ParseProcess {
   const child = forkChild(limits);
   let hasStarted = false;
@@ -60,24 +61,24 @@ export function startParseProcess(limits: ParseProcessLimits): ParseProcess {
   child.stderr?.setEncoding('utf8').on('data', (words: string) => {
     lastWords = (lastWords + words).slice(-lastWordsLength);
   });
-  const gone = new Promise<void>((resolve) => {
-    child.once('close', () => resolve());
-    // Without a process there is no close. Errors of a running one are followed by its close, which decides.
-    child.on('error', () => child.pid === undefined && resolve());
-  });
-  const kill = (): Promise<void> => {
+  const end = new AbortController();
+  child.once('close', () => end.abort());
+  // A child that could not start does not close. An error of a running one is followed by its close, which decides.
+  child.on('error', () => child.pid === undefined && end.abort());
+  const kill = async (): Promise<void> => {
     child.kill('SIGKILL');
-    return gone;
+    if (!end.signal.aborted) await once(end.signal, 'abort');
   };
 
   const parse = async (request: ParseRequest, signal: AbortSignal): Promise<ParsedDocument> => {
     const reply = Promise.withResolvers<ParseReply>();
     const onMessage = (message: ParseReply) => message.kind !== 'started' && reply.resolve(message);
     const onAbort = () => reply.reject(errorFromAbort(signal));
+    const onEnd = () => reply.reject(errorFromEnd(child, hasStarted, lastWords, limits));
     child.on('message', onMessage);
+    signal.addEventListener('abort', onAbort);
+    end.signal.addEventListener('abort', onEnd);
     if (signal.aborted) onAbort();
-    else signal.addEventListener('abort', onAbort);
-    void gone.then(() => reply.reject(errorFromEnd(child, hasStarted, lastWords, limits)));
     const timer = setTimeout(() => reply.reject(tooSlow(limits)), limits.timeoutMs);
     const memoryWatch = watchMemory(child.pid, limits, () => reply.reject(tooLarge(limits)));
     try {
@@ -92,26 +93,36 @@ export function startParseProcess(limits: ParseProcessLimits): ParseProcess {
     } finally {
       clearTimeout(timer);
       clearInterval(memoryWatch);
-      signal.removeEventListener('abort', onAbort);
       child.off('message', onMessage);
+      signal.removeEventListener('abort', onAbort);
+      end.signal.removeEventListener('abort', onEnd);
     }
   };
 
-  return { parse, kill, isAlive: () => child.connected && !child.killed };
+  return { parse, kill, isAlive: () => child.connected && !child.killed && !end.signal.aborted };
 }
 
+/** Throws `dependency_unavailable` where the system refuses at once; other refusals are the child's `error`. */
 function forkChild({ memoryMiB }: ParseProcessLimits): ChildProcess {
-  return fork(entry, [], {
-    env: {},
-    execArgv: [
-      '--permission',
-      ...readableFolders.map((folder) => `--allow-fs-read=${folder}`),
-      '--disallow-code-generation-from-strings',
-      `--max-old-space-size=${memoryMiB}`,
-    ],
-    serialization: 'advanced',
-    stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
-  });
+  const execArgv = [
+    '--permission',
+    ...readableFolders.map((folder) => `--allow-fs-read=${folder}`),
+    '--disallow-code-generation-from-strings',
+    `--max-old-space-size=${memoryMiB}`,
+  ];
+  try {
+    return fork(entry, [], {
+      env: {},
+      execArgv,
+      serialization: 'advanced',
+      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+    });
+  } catch (cause) {
+    throw new AppError('dependency_unavailable', {
+      detail: 'The process that parses documents could not start.',
+      cause,
+    });
+  }
 }
 
 function documentFrom(reply: ParseReply): ParsedDocument {

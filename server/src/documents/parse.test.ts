@@ -146,6 +146,20 @@ describe('createParser', () => {
     await expect(parse(bytes('fine'), 'text', never)).resolves.toMatchObject({ text: 'fine' });
   });
 
+  it.each(['/nowhere/node', ''])(
+    'calls it a passing failure when no process can start (%j), and recovers',
+    async (path) => {
+      const { parse } = parserWith();
+      const { execPath } = process;
+      process.execPath = path;
+      const failed = expect(parse(bytes('x'), 'text', never)).rejects.toMatchObject({ code: 'dependency_unavailable' });
+      await failed.finally(() => {
+        process.execPath = execPath;
+      });
+      await expect(parse(bytes('fine'), 'text', never)).resolves.toMatchObject({ text: 'fine' });
+    },
+  );
+
   it('stops at once when the caller aborts, with what the abort stands for', async () => {
     const { parse } = parserWith();
     const reasons = [

@@ -5,6 +5,7 @@
  * in the server's own process.
  */
 import { AppError, errorFromAbort } from '../errors.ts';
+import type { ParseRequest } from './parse-child.ts';
 import { type ParseProcess, type ParseProcessLimits, startParseProcess } from './parse-process.ts';
 import type { ContentLimits, DocumentFormat, ParsedDocument } from './parsers/parser.ts';
 
@@ -71,15 +72,21 @@ export function createParser(limits: ParseLimits): Parser {
     }, idleMs);
   };
 
+  const parseWith = async (worker: Worker, request: ParseRequest, signal: AbortSignal): Promise<ParsedDocument> => {
+    try {
+      return await worker.process.parse(request, signal);
+    } finally {
+      handBack(worker);
+    }
+  };
+
   return {
     async parse(bytes, format, signal) {
       const stop = AbortSignal.any([signal, closing.signal]);
       await turns.take(stop);
-      const worker = hire();
       try {
-        return await worker.process.parse({ bytes, format, limits: { pagesMax, textCharactersMax } }, stop);
+        return await parseWith(hire(), { bytes, format, limits: { pagesMax, textCharactersMax } }, stop);
       } finally {
-        handBack(worker);
         turns.pass();
       }
     },
