@@ -8,6 +8,7 @@ const element = (id) => document.getElementById(id);
 const pollMs = 1000;
 
 let tokens;
+let renewing;
 let stopAsking;
 let pollTimer;
 
@@ -23,29 +24,38 @@ class RequestError extends Error {
   }
 }
 
-async function send(path, options = {}) {
-  const response = await fetch(path, {
-    ...options,
-    headers: {
-      ...options.headers,
-      ...(tokens === undefined ? {} : { authorization: `Bearer ${tokens.access_token}` }),
-    },
-  });
+async function send(path, options = {}, token = tokens?.access_token) {
+  const credential = token === undefined ? {} : { authorization: `Bearer ${token}` };
+  const response = await fetch(path, { ...options, headers: { ...options.headers, ...credential } });
   if (response.ok) return response;
   throw new RequestError(response.status, await response.json().catch(() => ({})));
 }
 
-/** Sends a request; an expired access token is renewed once. */
+/** Sends a request of somebody who is signed in; an expired access token is renewed once. */
 async function call(path, options) {
+  if (tokens === undefined) throw new DOMException('Signed out.', 'AbortError');
+  const { access_token: used } = tokens;
   try {
-    return await send(path, options);
+    return await send(path, options, used);
   } catch (error) {
     if (error.status !== 401 || tokens === undefined) throw error;
-    const refreshToken = tokens.refresh_token;
-    tokens = undefined;
-    tokens = await (await send('/api/auth/refresh', json({ refresh_token: refreshToken }))).json();
+    if (tokens.access_token === used) await renew();
     return send(path, options);
   }
+}
+
+/** Renews the tokens; whoever asks meanwhile shares the answer, since a refresh token works once. */
+function renew() {
+  renewing ??= (async () => {
+    try {
+      const answer = await fetch('/api/auth/refresh', json({ refresh_token: tokens.refresh_token }));
+      if (!answer.ok) throw new RequestError(answer.status, { detail: 'Your session has ended. Sign in again.' });
+      tokens = await answer.json();
+    } finally {
+      renewing = undefined;
+    }
+  })();
+  return renewing;
 }
 
 const json = (body) => ({
@@ -82,11 +92,14 @@ async function signIn(event) {
 }
 
 async function signOut() {
-  await call('/api/auth/logout', { method: 'POST' });
+  const { access_token: token } = tokens;
+  // From here on nothing that is still under way sends another request.
   tokens = undefined;
+  stopAsking?.abort();
   clearTimeout(pollTimer);
   for (const id of ['answer', 'source']) element(id).hidden = true;
   show(false);
+  await send('/api/auth/logout', { method: 'POST' }, token);
 }
 
 function show(isSignedIn) {
