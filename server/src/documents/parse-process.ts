@@ -79,6 +79,7 @@ export function startParseProcess(limits: ParseProcessLimits): ParseProcess {
     signal.addEventListener('abort', onAbort);
     end.signal.addEventListener('abort', onEnd);
     if (signal.aborted) onAbort();
+    if (end.signal.aborted) onEnd();
     const timer = setTimeout(() => reply.reject(tooSlow(limits)), limits.timeoutMs);
     const memoryWatch = watchMemory(child.pid, limits, () => reply.reject(tooLarge(limits)));
     try {
@@ -99,7 +100,11 @@ export function startParseProcess(limits: ParseProcessLimits): ParseProcess {
     }
   };
 
-  return { parse, kill, isAlive: () => child.connected && !child.killed && !end.signal.aborted };
+  return {
+    parse,
+    kill,
+    isAlive: () => child.connected && !child.killed && child.exitCode === null && child.signalCode === null,
+  };
 }
 
 /** Throws `dependency_unavailable` where the system refuses at once; other refusals are the child's `error`. */

@@ -49,15 +49,19 @@ export function createParser(limits: ParseLimits): Parser {
   const idle: Worker[] = [];
   const turns = createTurns(limits.concurrency);
 
-  const hire = (): Worker => {
-    const worker = idle.pop() ?? { process: startParseProcess(limits), documentsLeft: documentsPerProcess };
-    clearTimeout(worker.idleTimer);
-    workers.add(worker);
-    return worker;
-  };
   const dismiss = async (worker: Worker): Promise<void> => {
     workers.delete(worker);
     await worker.process.kill();
+  };
+  const hire = (): Worker => {
+    for (let worker = idle.pop(); worker !== undefined; worker = idle.pop()) {
+      clearTimeout(worker.idleTimer);
+      if (worker.process.isAlive()) return worker;
+      void dismiss(worker);
+    }
+    const worker = { process: startParseProcess(limits), documentsLeft: documentsPerProcess };
+    workers.add(worker);
+    return worker;
   };
   const handBack = (worker: Worker): void => {
     worker.documentsLeft -= 1;
