@@ -6,8 +6,8 @@ import { systemReasons } from '../src/db/index.ts';
 
 const reviewed: Record<keyof typeof systemReasons, readonly string[]> = {
   'audit.security': ['src/audit/audit-log.ts', 'src/audit/foreign-ids.ts'],
-  'identity.authenticate': ['src/identity/key-authentication.ts', 'src/identity/login.ts'],
-  'identity.operators': ['src/identity/operators.ts'],
+  'identity.authenticate': ['src/identity/keys/key-authentication.ts', 'src/identity/sessions/login.ts'],
+  'identity.operators': ['src/identity/operators/operators.ts'],
   'ingest.recover': ['src/worker/jobs.ts'],
   'jobs.queue': ['src/worker/jobs.ts'],
   'ledger.record': ['src/ledger/ledger.ts'],

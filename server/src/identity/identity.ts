@@ -11,21 +11,21 @@ import type { RequestContext } from '../context.ts';
 import type { Database } from '../db/index.ts';
 import type { Vault } from '../vault/index.ts';
 import type { Acting } from './acting.ts';
-import { type ApiKeyView, createApiKeys } from './api-keys.ts';
 import { createAccessTokens } from './credentials/access-tokens.ts';
 import { createLoginFailures } from './credentials/login-failures.ts';
 import { createOpaqueTokens } from './credentials/opaque-tokens.ts';
 import { createPasswords } from './credentials/passwords.ts';
 import type { Page, PageRequest } from './input.ts';
-import { createKeyAuthentication } from './key-authentication.ts';
-import { createLogin, type LoginRequest } from './login.ts';
-import { type CreatedApiKey, createNewApiKeys, type NewApiKey } from './new-api-key.ts';
-import { type CreatedOperatorKey, createOperators, type Operator } from './operators.ts';
-import { createOwnSessions, type SessionView } from './own-sessions.ts';
+import { type ApiKeyView, createApiKeys } from './keys/api-keys.ts';
+import { createKeyAuthentication } from './keys/key-authentication.ts';
+import { type CreatedApiKey, createNewApiKeys, type NewApiKey } from './keys/new-api-key.ts';
+import { type CreatedOperatorKey, createOperators, type Operator } from './operators/operators.ts';
 import { authenticationRequired } from './refusals.ts';
-import { type Authenticated, createSessions, type TokenPair } from './sessions.ts';
-import type { UserChange, UserView } from './user-changes.ts';
-import { createUsers, type NewUser } from './users.ts';
+import { createLogin, type LoginRequest } from './sessions/login.ts';
+import { createOwnSessions, type SessionView } from './sessions/own-sessions.ts';
+import { type Authenticated, createSessions, type TokenPair } from './sessions/sessions.ts';
+import type { UserChange, UserView } from './users/user-changes.ts';
+import { createUsers, type NewUser } from './users/users.ts';
 
 /** Users, their credentials, and the operators'. What each function throws stands where it is made. */
 export interface Identity {

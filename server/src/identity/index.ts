@@ -2,8 +2,8 @@
 
 export type { OperatorScope } from './acting.ts';
 export { createIdentity, type Identity } from './identity.ts';
-export { operatorRealm } from './operators.ts';
-export type { Authenticated } from './sessions.ts';
+export { operatorRealm } from './operators/operators.ts';
+export type { Authenticated } from './sessions/sessions.ts';
 export { userStatuses } from './tables.ts';
-export type { UserChange } from './user-changes.ts';
-export type { NewUser } from './users.ts';
+export type { UserChange } from './users/user-changes.ts';
+export type { NewUser } from './users/users.ts';

@@ -6,17 +6,17 @@
  */
 
 import { and, count, eq, isNull } from 'drizzle-orm';
-import type { AuditLog } from '../audit/index.ts';
-import { type Database, isId, newId, type TenantTx } from '../db/index.ts';
-import { AppError } from '../errors.ts';
-import type { Vault } from '../vault/index.ts';
-import { type Acting, actingUserId, assertMay, assertMayGrant, changeEvent } from './acting.ts';
+import type { AuditLog } from '../../audit/index.ts';
+import { type Database, isId, newId, type TenantTx } from '../../db/index.ts';
+import { AppError } from '../../errors.ts';
+import type { Vault } from '../../vault/index.ts';
+import { type Acting, actingUserId, assertMay, assertMayGrant, changeEvent } from '../acting.ts';
+import type { OpaqueTokens } from '../credentials/opaque-tokens.ts';
+import { checkedName } from '../input.ts';
+import { invalidField, notFound } from '../refusals.ts';
+import { apiKeys, users } from '../tables.ts';
 import { assertScopes, checkedScopes, expiryFrom, scopesFor } from './api-key-rights.ts';
 import { type ApiKeyView, apiKeyColumns } from './api-keys.ts';
-import type { OpaqueTokens } from './credentials/opaque-tokens.ts';
-import { checkedName } from './input.ts';
-import { invalidField, notFound } from './refusals.ts';
-import { apiKeys, users } from './tables.ts';
 
 /** A new API key; `key` is shown this once. */
 export interface CreatedApiKey extends ApiKeyView {

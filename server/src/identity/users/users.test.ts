@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type TestDatabase, testDatabases } from '../../test/support/database.ts';
-import { contextOf, identityOn, type TestIdentity, testPassword } from '../../test/support/identity.ts';
-import { classifications, userRoles } from '../context.ts';
-import { newId } from '../db/index.ts';
-import { isAppError } from '../errors.ts';
-import type { UserChange } from './index.ts';
+import { type TestDatabase, testDatabases } from '../../../test/support/database.ts';
+import { contextOf, identityOn, type TestIdentity, testPassword } from '../../../test/support/identity.ts';
+import { classifications, userRoles } from '../../context.ts';
+import { newId } from '../../db/index.ts';
+import { isAppError } from '../../errors.ts';
+import type { UserChange } from '../index.ts';
 
 const codeIs = (code: Parameters<typeof isAppError>[1]) => (error: unknown) => isAppError(error, code);
 const page = { limit: 100, cursor: undefined };

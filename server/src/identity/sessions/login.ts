@@ -6,16 +6,16 @@
  */
 
 import { and, eq, ne, type SQL } from 'drizzle-orm';
-import type { AuditEvent, AuditLog } from '../audit/index.ts';
-import type { Database, SystemTx, TenantTx } from '../db/index.ts';
-import type { TenantVault, Vault } from '../vault/index.ts';
-import type { LoginFailures } from './credentials/login-failures.ts';
-import type { Passwords } from './credentials/passwords.ts';
-import { normalisedEmail } from './input.ts';
-import { operatorRealm } from './operators.ts';
-import { loginFailed } from './refusals.ts';
+import type { AuditEvent, AuditLog } from '../../audit/index.ts';
+import type { Database, SystemTx, TenantTx } from '../../db/index.ts';
+import type { TenantVault, Vault } from '../../vault/index.ts';
+import type { LoginFailures } from '../credentials/login-failures.ts';
+import type { Passwords } from '../credentials/passwords.ts';
+import { normalisedEmail } from '../input.ts';
+import { operatorRealm } from '../operators/operators.ts';
+import { loginFailed } from '../refusals.ts';
+import { tenants, users } from '../tables.ts';
 import type { Sessions, TokenPair } from './sessions.ts';
-import { tenants, users } from './tables.ts';
 
 /** What a person types, and what their browser adds. */
 export interface LoginRequest {

@@ -1,14 +1,14 @@
 /** API keys as their owners and admins see and revoke them. */
 
 import { and, asc, eq, gt, isNull } from 'drizzle-orm';
-import { can } from '../access/index.ts';
-import type { AuditLog } from '../audit/index.ts';
-import { type Database, isId } from '../db/index.ts';
-import type { Vault } from '../vault/index.ts';
-import { type Acting, assertMay, changeEvent } from './acting.ts';
-import { assertCursor, type Page, type PageRequest, pageFrom } from './input.ts';
-import { notFound } from './refusals.ts';
-import { apiKeys } from './tables.ts';
+import { can } from '../../access/index.ts';
+import type { AuditLog } from '../../audit/index.ts';
+import { type Database, isId } from '../../db/index.ts';
+import type { Vault } from '../../vault/index.ts';
+import { type Acting, assertMay, changeEvent } from '../acting.ts';
+import { assertCursor, type Page, type PageRequest, pageFrom } from '../input.ts';
+import { notFound } from '../refusals.ts';
+import { apiKeys } from '../tables.ts';
 
 /** An API key as its owner and admins see it. */
 export interface ApiKeyView {

@@ -6,15 +6,15 @@
  */
 
 import { and, eq, isNull } from 'drizzle-orm';
-import type { AuditActor, AuditEvent, AuditLog } from '../audit/index.ts';
-import type { TenantScope } from '../context.ts';
-import { type Database, isId, newId } from '../db/index.ts';
-import { AppError } from '../errors.ts';
-import type { Vault } from '../vault/index.ts';
-import { isSameSecret, type OpaqueTokens } from './credentials/opaque-tokens.ts';
-import { checkedName } from './input.ts';
-import { authenticationRequired, notFound } from './refusals.ts';
-import { operatorKeys } from './tables.ts';
+import type { AuditActor, AuditEvent, AuditLog } from '../../audit/index.ts';
+import type { TenantScope } from '../../context.ts';
+import { type Database, isId, newId } from '../../db/index.ts';
+import { AppError } from '../../errors.ts';
+import type { Vault } from '../../vault/index.ts';
+import { isSameSecret, type OpaqueTokens } from '../credentials/opaque-tokens.ts';
+import { checkedName } from '../input.ts';
+import { authenticationRequired, notFound } from '../refusals.ts';
+import { operatorKeys } from '../tables.ts';
 
 /** Somebody who runs the platform. */
 export interface Operator {

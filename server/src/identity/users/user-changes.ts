@@ -1,13 +1,13 @@
 /** The rules for changing a user: what a change may hold, who may make it, and that an admin remains. */
 
 import { and, asc, eq } from 'drizzle-orm';
-import { type Classification, classifications, type UserRole, userRoles } from '../context.ts';
-import type { TenantTx } from '../db/index.ts';
-import { AppError } from '../errors.ts';
-import { type Acting, actingUserId, assertMayGrant } from './acting.ts';
-import { checkedChoice, checkedName } from './input.ts';
-import { invalidField } from './refusals.ts';
-import { type UserStatus, userStatuses, users } from './tables.ts';
+import { type Classification, classifications, type UserRole, userRoles } from '../../context.ts';
+import type { TenantTx } from '../../db/index.ts';
+import { AppError } from '../../errors.ts';
+import { type Acting, actingUserId, assertMayGrant } from '../acting.ts';
+import { checkedChoice, checkedName } from '../input.ts';
+import { invalidField } from '../refusals.ts';
+import { type UserStatus, userStatuses, users } from '../tables.ts';
 
 /** A user as admins and the user see them. */
 export interface UserView {

@@ -5,11 +5,11 @@
  */
 
 import { and, eq, isNull, lt, or } from 'drizzle-orm';
-import type { Database, SystemTx } from '../db/index.ts';
-import { isSameSecret, type OpaqueTokens } from './credentials/opaque-tokens.ts';
-import { authenticationRequired } from './refusals.ts';
-import type { Authenticated } from './sessions.ts';
-import { apiKeys, tenants, users } from './tables.ts';
+import type { Database, SystemTx } from '../../db/index.ts';
+import { isSameSecret, type OpaqueTokens } from '../credentials/opaque-tokens.ts';
+import { authenticationRequired } from '../refusals.ts';
+import type { Authenticated } from '../sessions/sessions.ts';
+import { apiKeys, tenants, users } from '../tables.ts';
 
 /** How exact `last_used_at` is: a key in use costs one write per minute, not one per request. */
 const lastUsedStepMs = 60_000;

@@ -6,14 +6,14 @@
  */
 
 import { and, desc, eq, exists, lte, notInArray, or } from 'drizzle-orm';
-import type { AuditEvent, AuditLog } from '../audit/index.ts';
-import type { Principal, TenantTier } from '../context.ts';
-import { type Database, newId, type TenantTx } from '../db/index.ts';
-import type { Vault } from '../vault/index.ts';
-import type { AccessClaims, AccessTokens } from './credentials/access-tokens.ts';
-import { isSameSecret, type OpaqueTokens } from './credentials/opaque-tokens.ts';
-import { authenticationRequired } from './refusals.ts';
-import { sessions, tenants, users } from './tables.ts';
+import type { AuditEvent, AuditLog } from '../../audit/index.ts';
+import type { Principal, TenantTier } from '../../context.ts';
+import { type Database, newId, type TenantTx } from '../../db/index.ts';
+import type { Vault } from '../../vault/index.ts';
+import type { AccessClaims, AccessTokens } from '../credentials/access-tokens.ts';
+import { isSameSecret, type OpaqueTokens } from '../credentials/opaque-tokens.ts';
+import { authenticationRequired } from '../refusals.ts';
+import { sessions, tenants, users } from '../tables.ts';
 
 /** What a login or refresh returns. */
 export interface TokenPair {

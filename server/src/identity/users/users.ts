@@ -7,13 +7,13 @@
  */
 
 import { and, asc, eq, gt, isNull, ne } from 'drizzle-orm';
-import type { AuditLog } from '../audit/index.ts';
-import { type Classification, classifications, type RequestContext, type UserRole, userRoles } from '../context.ts';
-import { type Database, isId, newId, type TenantTx } from '../db/index.ts';
-import { AppError } from '../errors.ts';
-import type { Vault } from '../vault/index.ts';
-import { type Acting, assertMay, assertMayGrant, changeEvent } from './acting.ts';
-import type { Passwords } from './credentials/passwords.ts';
+import type { AuditLog } from '../../audit/index.ts';
+import { type Classification, classifications, type RequestContext, type UserRole, userRoles } from '../../context.ts';
+import { type Database, isId, newId, type TenantTx } from '../../db/index.ts';
+import { AppError } from '../../errors.ts';
+import type { Vault } from '../../vault/index.ts';
+import { type Acting, assertMay, assertMayGrant, changeEvent } from '../acting.ts';
+import type { Passwords } from '../credentials/passwords.ts';
 import {
   assertCursor,
   checkedChoice,
@@ -22,10 +22,10 @@ import {
   type Page,
   type PageRequest,
   pageFrom,
-} from './input.ts';
-import { passwordCell } from './login.ts';
-import { invalidField, notFound } from './refusals.ts';
-import { apiKeys, sessions, users } from './tables.ts';
+} from '../input.ts';
+import { invalidField, notFound } from '../refusals.ts';
+import { passwordCell } from '../sessions/login.ts';
+import { apiKeys, sessions, users } from '../tables.ts';
 import { assertAllowed, checkedChange, lockActiveAdmins, type UserChange, type UserView } from './user-changes.ts';
 
 /** What makes a user; without a password they cannot log in, only use API keys. */

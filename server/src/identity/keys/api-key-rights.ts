@@ -1,10 +1,10 @@
 /** What an API key may be limited to and how long it lives: never more than whoever makes it holds. */
 
-import { can, isPermission, type Permission, roleHolds } from '../access/index.ts';
-import type { UserRole } from '../context.ts';
-import { AppError } from '../errors.ts';
-import type { Acting } from './acting.ts';
-import { invalidField } from './refusals.ts';
+import { can, isPermission, type Permission, roleHolds } from '../../access/index.ts';
+import type { UserRole } from '../../context.ts';
+import { AppError } from '../../errors.ts';
+import type { Acting } from '../acting.ts';
+import { invalidField } from '../refusals.ts';
 
 const expiresInDaysMax = 3650;
 const dayMs = 86_400_000;

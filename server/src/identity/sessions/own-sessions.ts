@@ -1,14 +1,14 @@
 /** What users do with their own login sessions: see them and end them. */
 
 import { and, desc, eq } from 'drizzle-orm';
-import type { AuditLog } from '../audit/index.ts';
-import type { RequestContext } from '../context.ts';
-import { type Database, isId } from '../db/index.ts';
-import { AppError } from '../errors.ts';
-import type { Vault } from '../vault/index.ts';
-import { changeEvent } from './acting.ts';
-import { notFound } from './refusals.ts';
-import { sessions } from './tables.ts';
+import type { AuditLog } from '../../audit/index.ts';
+import type { RequestContext } from '../../context.ts';
+import { type Database, isId } from '../../db/index.ts';
+import { AppError } from '../../errors.ts';
+import type { Vault } from '../../vault/index.ts';
+import { changeEvent } from '../acting.ts';
+import { notFound } from '../refusals.ts';
+import { sessions } from '../tables.ts';
 
 /** A session as its owner sees it. */
 export interface SessionView {

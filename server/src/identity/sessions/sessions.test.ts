@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type TestDatabase, testDatabases } from '../../test/support/database.ts';
-import { contextOf, identityOn, type TestIdentity, testPassword } from '../../test/support/identity.ts';
-import { newId } from '../db/index.ts';
-import { isAppError } from '../errors.ts';
+import { type TestDatabase, testDatabases } from '../../../test/support/database.ts';
+import { contextOf, identityOn, type TestIdentity, testPassword } from '../../../test/support/identity.ts';
+import { newId } from '../../db/index.ts';
+import { isAppError } from '../../errors.ts';
 
 const codeIs = (code: Parameters<typeof isAppError>[1]) => (error: unknown) => isAppError(error, code);
 const isRefused = codeIs('authentication_required');

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type TestDatabase, testDatabases } from '../../test/support/database.ts';
-import { identityOn, type TestIdentity, testPassword } from '../../test/support/identity.ts';
-import { AppError, isAppError } from '../errors.ts';
-import { operatorRealm } from './index.ts';
+import { type TestDatabase, testDatabases } from '../../../test/support/database.ts';
+import { identityOn, type TestIdentity, testPassword } from '../../../test/support/identity.ts';
+import { AppError, isAppError } from '../../errors.ts';
+import { operatorRealm } from '../index.ts';
 
 describe.each(testDatabases)('login on $name', ({ open }) => {
   let test: TestDatabase;

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type TestDatabase, testDatabases } from '../../test/support/database.ts';
-import { identityOn, identitySettings, type TestIdentity } from '../../test/support/identity.ts';
-import { newId } from '../db/index.ts';
-import { isAppError } from '../errors.ts';
-import { createIdentity, operatorRealm } from './index.ts';
+import { type TestDatabase, testDatabases } from '../../../test/support/database.ts';
+import { identityOn, identitySettings, type TestIdentity } from '../../../test/support/identity.ts';
+import { newId } from '../../db/index.ts';
+import { isAppError } from '../../errors.ts';
+import { createIdentity, operatorRealm } from '../index.ts';
 
 const codeIs = (code: Parameters<typeof isAppError>[1]) => (error: unknown) => isAppError(error, code);
 
