@@ -70,7 +70,12 @@ export async function attempt(
     const batch = chunks.slice(start, start + settings.batchSize);
     if (!(await report('embedding', start / chunks.length))) return 'gone';
     const texts = batch.map(({ text }) => text);
-    const vectors = hasVectors ? await embedder.embed(texts, signal) : [];
+    const vectors = hasVectors
+      ? await embedder.embed(
+          batch.map((chunk) => inContext(document.title, chunk)),
+          signal,
+        )
+      : [];
     const words = await database.withTenant(scope, (tx) => search.wordsOf(tx, box, texts));
     passages.push(...batch.map((chunk, index) => passageFrom(chunk, words[index], vectors[index])));
   }
@@ -97,6 +102,12 @@ function createReport({ database, now }: AttemptDeps, scope: TenantScope, task: 
     lastMs = now();
     return database.withTenant(scope, (tx) => recordProgress(tx, task, status, share));
   };
+}
+
+/** A passage below its titles, as it is embedded: read alone, "It lasts ten years" says nothing of what lasts. */
+function inContext(title: string | null, { headingPath, text }: Chunk): string {
+  const titles = title === null || headingPath[0] === title ? headingPath : [title, ...headingPath];
+  return [...titles, text].join('\n');
 }
 
 function passageFrom(chunk: Chunk, words: string | undefined, vector: Float32Array | undefined): IndexedChunk {

@@ -120,6 +120,23 @@ describe.each(testDatabases)('ingestion on $name', ({ open }) => {
     expect(sizes).toEqual([2, 2, 1]);
   });
 
+  it('embeds each passage below its titles, and stores it without them', async () => {
+    const seen: string[] = [];
+    const embedder: Embedder = {
+      ...tools.embedder,
+      embed(texts, signal) {
+        seen.push(...texts);
+        return tools.embedder.embed(texts, signal);
+      },
+    };
+    const long = `# Sensors\n\n${'They measure. '.repeat(150)}\n\n## Battery\n\nIt lasts ten years.`;
+    const id = await upload(long);
+    expect(await ingest(id, { embedder })).toBe('done');
+    expect(seen.at(-1)).toMatch(/^Sensors\nBattery\n(## )?Battery/);
+    const [found] = await find('How long does the battery last?');
+    expect(found?.text).not.toContain('Sensors\n');
+  });
+
   it('keeps the title that the uploader gave', async () => {
     const id = await upload(handbook, { title: 'Reisen' });
     await ingest(id);
