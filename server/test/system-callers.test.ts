@@ -8,6 +8,7 @@ const reviewed: Record<keyof typeof systemReasons, readonly string[]> = {
   'audit.security': ['src/audit/audit-log.ts', 'src/audit/foreign-ids.ts'],
   'identity.authenticate': ['src/identity/keys/key-authentication.ts', 'src/identity/sessions/login.ts'],
   'identity.operators': ['src/identity/operators/operators.ts'],
+  'identity.standing': ['src/identity/credentials/still-standing.ts'],
   'ingest.recover': ['src/worker/jobs.ts'],
   'jobs.queue': ['src/worker/jobs.ts'],
   'ledger.record': ['src/ledger/ledger.ts'],

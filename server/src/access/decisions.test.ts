@@ -2,7 +2,16 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { classifications, type Principal, userRoles } from '../context.ts';
 import { isAppError } from '../errors.ts';
-import { assertCan, assertCanGrant, assertClearance, can, permissionNames, permissions, roleHolds } from './index.ts';
+import {
+  assertCan,
+  assertCanGrant,
+  assertClearance,
+  can,
+  exceeds,
+  permissionNames,
+  permissions,
+  roleHolds,
+} from './index.ts';
 
 function principal(overrides: Partial<Principal> = {}): Principal {
   return {
@@ -85,6 +94,21 @@ describe('assertClearance', () => {
         else expect(check).toThrow(expect.toSatisfy((error) => isAppError(error, 'classification_denied')));
       }
     }
+  });
+});
+
+describe('exceeds', () => {
+  it('is true exactly when a permission or a level of clearance is gone', () => {
+    const holder = fc.record({ role: anyRole, scopes: anyScopes, clearance: fc.constantFrom(...classifications) });
+    fc.assert(
+      fc.property(holder, holder, (one, other) => {
+        const [before, after] = [principal(one), principal(other)];
+        const isGone = permissionNames.some((name) => can(before, name).allowed && !can(after, name).allowed);
+        const isLower = classifications.indexOf(after.clearance) < classifications.indexOf(before.clearance);
+        expect(exceeds(before, after)).toBe(isGone || isLower);
+        expect(exceeds(before, before)).toBe(false);
+      }),
+    );
   });
 });
 

@@ -53,6 +53,12 @@ export function assertClearance(ctx: Pick<RequestContext, 'principal'>, classifi
   throw new AppError('classification_denied', { detail: `${classification} is above your clearance, ${clearance}.` });
 }
 
+/** Whether a principal may do or see something that another may not: what was taken away between the two. */
+export function exceeds(before: Principal, after: Principal): boolean {
+  if (!isWithinClearance(before.clearance, after.clearance)) return true;
+  return permissionNames.some((name) => can(before, name).allowed && !can(after, name).allowed);
+}
+
 /**
  * Nobody gives away what they do not hold: a role only by who holds all its permissions (a scoped API key seldom does), a
  * clearance only by who has it. Setting a password or making a key for somebody gives what that person has.

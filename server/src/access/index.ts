@@ -5,6 +5,7 @@ export {
   assertCanGrant,
   assertClearance,
   can,
+  exceeds,
   type GrantedRights,
   type RouteAccess,
 } from './decisions.ts';

@@ -18,6 +18,7 @@ import { assertAccessDeclared, installAuthentication } from './plugins/auth.ts';
 import { installDrain } from './plugins/drain.ts';
 import { answerConnectionError, type ErrorDeps, installErrors, sendError } from './plugins/errors.ts';
 import { installRequestContext } from './plugins/request-context.ts';
+import { installRevocation } from './plugins/revocation.ts';
 import { installSecurityHeaders, securityHeaders } from './plugins/security-headers.ts';
 import { installStrictHttp, strictHttpOptions } from './plugins/strict-http.ts';
 import { installTenantWall } from './plugins/tenant-wall.ts';
@@ -86,6 +87,12 @@ export async function createHttpServer({ services, config, log }: HttpServerOpti
   const drain = installDrain(app);
   installErrors(app, errorDeps);
   installAuthentication(app, { services, config, running: drain.running });
+  installRevocation(app, {
+    identity: services.identity,
+    running: drain.running,
+    intervalMs: config.security.credentialCheckIntervalMs,
+    log,
+  });
   installJsonParser(app);
   await installForms(app, config.documents.uploadBytesMax);
   installTenantWall(app, services);

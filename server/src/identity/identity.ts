@@ -15,6 +15,7 @@ import { createAccessTokens } from './credentials/access-tokens.ts';
 import { createLoginFailures } from './credentials/login-failures.ts';
 import { createOpaqueTokens } from './credentials/opaque-tokens.ts';
 import { createPasswords } from './credentials/passwords.ts';
+import { createStillStanding } from './credentials/still-standing.ts';
 import type { Page, PageRequest } from './input.ts';
 import { type ApiKeyView, createApiKeys } from './keys/api-keys.ts';
 import { createKeyAuthentication } from './keys/key-authentication.ts';
@@ -38,6 +39,11 @@ export interface Identity {
   readonly endSession: (ctx: RequestContext, id: string) => Promise<void>;
   /** Who an access token or API key belongs to. @throws {AppError} authentication_required, whatever the reason. */
   readonly authenticate: (credential: string) => Promise<Authenticated>;
+  /**
+   * Those of the callers whose credential, user and tenant still stand and who may still do all that they could when
+   * they were let in. One statement, however many they are.
+   */
+  readonly stillStanding: (callers: readonly Authenticated[]) => Promise<ReadonlySet<Authenticated>>;
   /** Who an operator key belongs to. @throws {AppError} authentication_required, whatever the reason. */
   readonly authenticateOperator: (credential: string) => Promise<Operator>;
   readonly createOperatorKey: (name: string, actor: AuditActor) => Promise<CreatedOperatorKey>;
@@ -111,6 +117,7 @@ export function createIdentity({ database, vault, audit, settings, now = Date.no
       if (claims === undefined) throw authenticationRequired('The access token is not valid.');
       return sessions.authenticate(claims);
     },
+    stillStanding: createStillStanding({ database, now }),
     authenticateOperator: operators.authenticate,
     createOperatorKey: operators.createKey,
     revokeOperatorKey: operators.revokeKey,

@@ -47,6 +47,7 @@ export const sessions = genaiSchema.table('sessions', {
   userId: text('user_id').notNull(),
   refreshHash: bytes('refresh_hash').notNull(),
   userAgent: text('user_agent'),
+  networkSealed: bytes('network_sealed'),
   expiresAt: timestamp('expires_at', { withTimezone: true }).notNull(),
   lastUsedAt: timestamp('last_used_at', { withTimezone: true }).notNull(),
   createdAt: timestamp('created_at', { withTimezone: true }).notNull().defaultNow(),

@@ -194,11 +194,12 @@ export async function openFlowServer() {
     flows,
     base: () => base,
     /** Starts another HTTP server. */
-    async serve(settings: { readonly [K in 'query' | 'server']?: object } = {}) {
+    async serve(settings: { readonly [K in 'query' | 'security' | 'server']?: object } = {}) {
       const { config } = server;
       const changed = {
         ...config,
         query: { ...config.query, ...settings.query },
+        security: { ...config.security, ...settings.security },
         server: { ...config.server, ...settings.server },
       };
       const http = await createHttpServer({ services: server.services, config: changed, log: server.log });

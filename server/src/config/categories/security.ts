@@ -43,6 +43,15 @@ export const security = {
     unit: 'days',
     description: 'Life of an API key that names no expiry.',
   }),
+  credentialCheckIntervalMs: integer({
+    env: 'CREDENTIAL_CHECK_INTERVAL_MS',
+    default: 2000,
+    min: 100,
+    max: 4000,
+    unit: 'milliseconds',
+    description:
+      'How often the credentials of requests under way are looked at again; answers of one that no longer stands end then.',
+  }),
   passwordLengthMin: integer({
     env: 'PASSWORD_LENGTH_MIN',
     default: 12,

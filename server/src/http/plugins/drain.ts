@@ -6,6 +6,7 @@
 import type { Socket } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 import { AppError } from '../../errors.ts';
+import type { Authenticated } from '../../identity/index.ts';
 
 /** How often connections without a request are closed while draining. */
 const sweepIntervalMs = 100;
@@ -13,8 +14,17 @@ const sweepIntervalMs = 100;
 /** How long work that was told to end may take to say so to its client. */
 const graceMs = 1000;
 
-/** Requests that can be told to end. */
-export type RunningRequests = Set<AbortController>;
+/** A request under way that can be told to end. */
+export interface RunningRequest {
+  readonly caller: Authenticated;
+  /** Ends it with an error, which a stream that has begun sends as its last event. */
+  readonly end: (reason: AppError) => void;
+  /** When its credential was last known to stand, on the clock of `performance.now()`. */
+  confirmedMs: number;
+}
+
+/** The requests of tenants' callers that are under way in this process; at most HTTP_CONNECTIONS_MAX or so. */
+export type RunningRequests = Set<RunningRequest>;
 
 /** The state of the server between ready and gone. */
 export interface Drain {
@@ -47,7 +57,7 @@ export function installDrain(app: FastifyInstance): Drain {
   }
 
   function endWork(): void {
-    for (const controller of running) controller.abort(new AppError('server_draining'));
+    for (const request of running) request.end(new AppError('server_draining'));
   }
 
   async function end(timeoutMs: number): Promise<void> {

@@ -58,10 +58,11 @@ export function openContext(
   const deadline = setTimeout(() => {
     controller.abort(new AppError('request_timeout', { detail: `It was given up after ${timeoutMs} ms.` }));
   }, timeoutMs);
-  running.add(controller);
+  const entry = { caller: who, end: (reason: AppError) => controller.abort(reason), confirmedMs: performance.now() };
+  running.add(entry);
   reply.raw.once('close', () => {
     clearTimeout(deadline);
-    running.delete(controller);
+    running.delete(entry);
     if (!reply.raw.writableEnded) controller.abort(new AppError('request_cancelled'));
   });
   request.log = request.log.child({ tenantId: who.tenantId });
