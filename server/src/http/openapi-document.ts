@@ -37,7 +37,7 @@ export function openApiDocument(operations: readonly Operation[]): OpenApiDocume
     },
     tags: Object.entries(tags).map(([name, description]) => ({ name, description })),
     paths,
-    components: { schemas: schemas.named, securitySchemes, headers },
+    components: { schemas: schemas.named, securitySchemes, headers, parameters: sharedParameters },
   };
 }
 
@@ -67,6 +67,16 @@ const headers = {
   },
 };
 
+const sharedParameters = {
+  'x-tenant-id': {
+    name: 'x-tenant-id',
+    in: 'header',
+    required: false,
+    description: 'Repeats, by id or slug, the tenant of the credential; any other is refused and recorded.',
+    schema: { type: 'string', 'x-names': ['tenant.id', 'tenant.slug'] },
+  },
+} satisfies Record<string, OpenApiParameter>;
+
 const headerRefs = (...names: (keyof typeof headers)[]) =>
   Object.fromEntries(names.map((name) => [name, { $ref: `#/components/headers/${name}` }]));
 
@@ -78,8 +88,13 @@ function describe(operation: Operation, schemas: Schemas): OpenApiOperation {
     ...(operation.description === undefined ? {} : { description: operation.description }),
     tags: [operation.tag],
     'x-permission': typeof access === 'object' ? access.permission : access,
+    ...(operation.needs === undefined ? {} : { 'x-needs': operation.needs }),
     security: securityOf(operation),
-    parameters: [...parameters(operation.params, 'path', schemas), ...parameters(operation.query, 'query', schemas)],
+    parameters: [
+      ...parameters(operation.params, 'path', schemas),
+      ...parameters(operation.query, 'query', schemas),
+      ...(access === 'public' ? [] : [{ $ref: '#/components/parameters/x-tenant-id' }]),
+    ],
     ...(body === undefined
       ? {}
       : { requestBody: { required: true, content: { [bodyMediaType]: { schema: schemas.of(body, 'input') } } } }),

@@ -15,15 +15,18 @@ export interface JsonSchema {
   readonly const?: unknown;
   readonly format?: string;
   readonly default?: unknown;
+  readonly examples?: readonly unknown[];
+  /** What a value names: fields of kinds of things, such as `document.id`. */
+  readonly 'x-names'?: readonly string[];
 }
 
 /** Bodies by media type. */
 export type Content = Readonly<Record<string, { readonly schema: JsonSchema }>>;
 
-/** A parameter of a path or query. */
+/** A parameter of a path, query or header. */
 export interface OpenApiParameter {
   readonly name: string;
-  readonly in: 'path' | 'query';
+  readonly in: 'path' | 'query' | 'header';
   readonly required: boolean;
   readonly description?: string;
   readonly schema: JsonSchema;
@@ -46,7 +49,9 @@ export interface OpenApiOperation {
   /** Name of the permission, or `authenticated`, `operator`, `public`. */
   readonly 'x-permission': string;
   readonly security: readonly Readonly<Record<string, readonly string[]>>[];
-  readonly parameters: readonly OpenApiParameter[];
+  /** What the operation needs to succeed that no server has by itself. */
+  readonly 'x-needs'?: string;
+  readonly parameters: readonly (OpenApiParameter | { readonly $ref: string })[];
   readonly requestBody?: { readonly required: true; readonly content: Content };
   readonly responses: Readonly<Record<string, OpenApiResponse>>;
 }
@@ -61,5 +66,6 @@ export interface OpenApiDocument {
     readonly schemas: Readonly<Record<string, JsonSchema>>;
     readonly securitySchemes: Readonly<Record<string, unknown>>;
     readonly headers: Readonly<Record<string, unknown>>;
+    readonly parameters: Readonly<Record<string, OpenApiParameter>>;
   };
 }

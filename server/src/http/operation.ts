@@ -95,6 +95,8 @@ export interface OperationSpec<P extends z.ZodObject, Q extends z.ZodObject, B e
   readonly otherResponses?: Readonly<Record<number, ResponseSpec>>;
   /** Codes beyond those that follow from access and input. */
   readonly errors?: readonly ErrorCode[];
+  /** What an operation needs to succeed that no server has by itself, for example `a model endpoint`. */
+  readonly needs?: string;
   /** `query` for questions and chats, which end after QUERY_TIMEOUT_MS. */
   readonly deadline?: 'query';
   /** Not rate limited; with `token` it demands METRICS_TOKEN where that is set. */

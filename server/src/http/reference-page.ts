@@ -6,7 +6,7 @@
 import { readFileSync } from 'node:fs';
 import { permissions } from '../access/index.ts';
 import { errorCodes } from '../errors.ts';
-import type { JsonSchema, OpenApiDocument, OpenApiOperation, OpenApiResponse } from './openapi.ts';
+import type { JsonSchema, OpenApiDocument, OpenApiOperation, OpenApiParameter, OpenApiResponse } from './openapi.ts';
 
 /** The style sheet of the page. */
 export const referenceStyle = readFileSync(new URL('./reference-page.css', import.meta.url), 'utf8');
@@ -52,6 +52,7 @@ export function referencePage(document: OpenApiDocument): string {
 <h1>${info.title} API</h1>
 <p>${info.summary}</p>
 <p>Version ${info.version}. For programs: <a href="/openapi.json">openapi.json</a>, OpenAPI 3.1.</p>
+<p>Every operation with a credential takes the header <code>x-tenant-id</code>. ${components.parameters['x-tenant-id']?.description ?? ''}</p>
 </header>
 <nav aria-label="Chapters">
 <ul>
@@ -80,13 +81,15 @@ ${permissionsSection()}
 }
 
 function operationArticle(path: string, method: string, operation: OpenApiOperation): Html {
-  const { operationId, summary, description, parameters, requestBody, responses } = operation;
+  const { operationId, summary, description, requestBody, responses } = operation;
+  // What all operations share is told once, in the description of the API.
+  const parameters = operation.parameters.filter((field): field is OpenApiParameter => 'name' in field);
   const bodies = Object.entries(requestBody?.content ?? {});
   return html`<article id="operation-${operationId}">
 <h3><span class="method">${method}</span> <code>${path}</code></h3>
 <p>${summary}</p>
 ${description === undefined ? '' : html`<p>${description}</p>`}
-<p>Access: <code>${operation['x-permission']}</code></p>
+<p>Access: <code>${operation['x-permission']}</code>${operation['x-needs'] === undefined ? '' : ` Needs ${operation['x-needs']}.`}</p>
 ${
   parameters.length === 0
     ? ''

@@ -58,7 +58,8 @@ describe('the OpenAPI document', () => {
       schema: { type: 'integer', minimum: 1, maximum: 200, default: 50 },
     });
     expect(document.paths['/api/documents/{id}']?.['get']?.parameters).toMatchObject([
-      { name: 'id', in: 'path', required: true },
+      { name: 'id', in: 'path', required: true, schema: { 'x-names': ['document.id'] } },
+      { $ref: '#/components/parameters/x-tenant-id' },
     ]);
   });
 

@@ -16,7 +16,9 @@ import { type Meter, type MeterDeps, metered } from './metered.ts';
 /** What this server has to understand of a chat; all other fields pass through. */
 export const chatBody = z.looseObject({
   model: z.string().min(1).max(256),
-  messages: z.array(z.looseObject({ role: z.string(), content: z.unknown().optional() })).min(1),
+  messages: z
+    .array(z.looseObject({ role: z.string().meta({ examples: ['user'] }), content: z.unknown().optional() }))
+    .min(1),
   stream: z.boolean().nullish(),
   stream_options: z.looseObject({ include_usage: z.boolean().nullish() }).nullish(),
   max_tokens: z.int().min(1).nullish(),

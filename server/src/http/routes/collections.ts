@@ -4,11 +4,13 @@ import { z } from 'zod';
 import { subjectKinds } from '../../documents/index.ts';
 import { defineOperation } from '../operation.ts';
 import { snakeCased } from '../schemas/snake-case.ts';
-import { classification, idParams, plainText, time } from '../schemas/wire.ts';
+import { classification, idOf, idParams, names, plainText, time } from '../schemas/wire.ts';
 
 const grantFields = {
   kind: z.enum(subjectKinds),
-  id: z.string().max(100).nullable().describe('The role, or the id of the team or user; null for everyone.'),
+  id: names(z.string().max(100), 'user.id', 'team.id', 'role.name')
+    .nullable()
+    .describe('The role, or the id of the team or user; null for everyone.'),
 };
 const grant = z.object(grantFields).meta({ id: 'Grant' });
 const newGrant = z.strictObject({ ...grantFields, id: grantFields.id.default(null) }).meta({ id: 'NewGrant' });
@@ -16,8 +18,8 @@ const newGrants = z.array(newGrant).max(500);
 
 const collection = z
   .object({
-    id: z.string(),
-    name: z.string(),
+    id: idOf('collection'),
+    name: names(z.string(), 'collection.name'),
     default_classification: classification,
     grants: z.array(grant).nullable().describe('Null for callers who could not change them.'),
     created_by: z.string(),
@@ -50,7 +52,7 @@ export const collectionOperations = [
     access: { permission: 'collections:write' },
     body: z
       .strictObject({
-        name: plainText(1, 100),
+        name: names(plainText(1, 100), 'collection.name'),
         default_classification: classification
           .exactOptional()
           .describe('What uploads get that name none; `internal` when left out.'),
@@ -74,7 +76,7 @@ export const collectionOperations = [
       'Replaces all grants. Admins of the tenant read every collection; clearance still applies to everybody.',
     tag: 'collections',
     access: { permission: 'collections:write' },
-    params: idParams,
+    params: idParams('collection'),
     body: z.strictObject({ grants: newGrants }).meta({ id: 'GrantChange' }),
     success: { status: 200, description: 'The collection as it is now.', schema: collection },
     handle: async ({ services, ctx, params, body }) =>
@@ -88,7 +90,7 @@ export const collectionOperations = [
     summary: 'Remove an empty collection.',
     tag: 'collections',
     access: { permission: 'collections:write' },
-    params: idParams,
+    params: idParams('collection'),
     success: { status: 204, description: 'The collection is gone.' },
     errors: ['state_conflict'],
     handle: ({ services, ctx, params }) => services.documents.removeCollection(ctx, params.id),

@@ -5,14 +5,24 @@ import { documentStatuses } from '../../documents/index.ts';
 import { uploadedFile } from '../form.ts';
 import { answered, defineOperation } from '../operation.ts';
 import { snakeCased } from '../schemas/snake-case.ts';
-import { classification, idParams, pageFrom, pageOf, pageQuery, plainText, time } from '../schemas/wire.ts';
+import {
+  classification,
+  idOf,
+  idParams,
+  names,
+  pageFrom,
+  pageOf,
+  pageQuery,
+  plainText,
+  time,
+} from '../schemas/wire.ts';
 
 const document = z
   .object({
-    id: z.string(),
+    id: idOf('document'),
     title: z.string(),
     filename: z.string(),
-    collection_id: z.string(),
+    collection_id: idOf('collection'),
     classification,
     format: z.string(),
     media_type: z.string(),
@@ -42,7 +52,7 @@ const documentText = z
   })
   .meta({ id: 'DocumentText' });
 
-const collection = plainText(1, 100).describe('Id or name of a collection.');
+const collection = names(plainText(1, 100), 'collection.id', 'collection.name').describe('Id or name of a collection.');
 
 export const documentOperations = [
   defineOperation({
@@ -100,7 +110,7 @@ export const documentOperations = [
     summary: 'Read what is known about a document.',
     tag: 'documents',
     access: { permission: 'documents:read' },
-    params: idParams,
+    params: idParams('document'),
     success: { status: 200, description: 'The document.', schema: document },
     handle: async ({ services, ctx, params }) => snakeCased(await services.documents.get(ctx, params.id)),
   }),
@@ -113,7 +123,7 @@ export const documentOperations = [
     description: 'Offsets of citations count the Unicode code points of this text.',
     tag: 'documents',
     access: { permission: 'documents:read' },
-    params: idParams,
+    params: idParams('document'),
     success: { status: 200, description: 'The text.', schema: documentText },
     errors: ['state_conflict'],
     async handle({ services, ctx, params }) {
@@ -129,7 +139,7 @@ export const documentOperations = [
     summary: 'Download a document as it was uploaded.',
     tag: 'documents',
     access: { permission: 'documents:read' },
-    params: idParams,
+    params: idParams('document'),
     success: {
       status: 200,
       description: 'The bytes, always as an attachment.',
@@ -154,7 +164,7 @@ export const documentOperations = [
     description: 'A new classification or collection also needs documents:relabel; it holds for the next question.',
     tag: 'documents',
     access: { permission: 'documents:write' },
-    params: idParams,
+    params: idParams('document'),
     body: z
       .strictObject({
         title: plainText(1, 500).exactOptional(),
@@ -175,7 +185,7 @@ export const documentOperations = [
     summary: 'Delete a document with its text and passages.',
     tag: 'documents',
     access: { permission: 'documents:delete' },
-    params: idParams,
+    params: idParams('document'),
     success: { status: 204, description: 'The document is gone.' },
     handle: ({ services, ctx, params }) => services.documents.remove(ctx, params.id),
   }),

@@ -5,10 +5,11 @@ import { AppError } from '../../errors.ts';
 import type { ModelEntry } from '../../llm/index.ts';
 import { chatBody } from '../../query/index.ts';
 import { defineOperation } from '../operation.ts';
+import { names } from '../schemas/wire.ts';
 import { passThrough } from '../sse.ts';
 
 const model = z
-  .object({ id: z.string(), object: z.literal('model'), created: z.int(), owned_by: z.string() })
+  .object({ id: names(z.string(), 'model.id'), object: z.literal('model'), created: z.int(), owned_by: z.string() })
   .meta({ id: 'Model' });
 
 const wireModel = ({ id, created, ownedBy }: ModelEntry) => ({
@@ -28,6 +29,7 @@ const endpointFields = [
 ];
 
 const chatRequest = chatBody
+  .extend({ model: names(chatBody.shape.model, 'model.id') })
   .superRefine((body, refinement) => {
     for (const field of endpointFields) {
       if (Object.hasOwn(body, field))
@@ -67,7 +69,8 @@ export const gatewayOperations = [
     summary: 'Read what is known about a model.',
     tag: 'gateway',
     access: { permission: 'models:read' },
-    params: z.object({ id: z.string().max(256) }),
+    params: z.object({ id: names(z.string().max(256), 'model.id') }),
+    needs: 'a model endpoint',
     success: { status: 200, description: 'The model.', schema: model },
     errors: ['model_not_found', 'upstream_unavailable'],
     async handle({ services, ctx, params }) {
@@ -86,6 +89,7 @@ export const gatewayOperations = [
     tag: 'gateway',
     access: { permission: 'chat:create' },
     deadline: 'query',
+    needs: 'a model endpoint',
     body: chatRequest,
     success: {
       status: 200,

@@ -4,12 +4,12 @@ import { z } from 'zod';
 import { permissionNames } from '../../access/index.ts';
 import { defineOperation } from '../operation.ts';
 import { snakeCased } from '../schemas/snake-case.ts';
-import { idParams, pageFrom, pageOf, pageQuery, plainText, time } from '../schemas/wire.ts';
+import { idOf, idParams, pageFrom, pageOf, pageQuery, plainText, secretOf, time } from '../schemas/wire.ts';
 
 const apiKey = z
   .object({
-    id: z.string(),
-    user_id: z.string(),
+    id: idOf('api_key'),
+    user_id: idOf('user'),
     name: z.string(),
     hint: z.string().describe('The kind and last characters of the key, to recognise it by.'),
     scopes: z
@@ -23,7 +23,9 @@ const apiKey = z
   })
   .meta({ id: 'ApiKey' });
 
-const createdApiKey = apiKey.extend({ key: z.string().describe('Shown this once.') }).meta({ id: 'CreatedApiKey' });
+const createdApiKey = apiKey
+  .extend({ key: secretOf(z.string(), 'api_key.key').describe('Shown this once.') })
+  .meta({ id: 'CreatedApiKey' });
 
 export const keyOperations = [
   defineOperation({
@@ -49,9 +51,7 @@ export const keyOperations = [
     body: z
       .strictObject({
         name: plainText(1, 200),
-        user_id: z
-          .string()
-          .max(100)
+        user_id: idOf('user')
           .exactOptional()
           .describe('Whose key it is; your own when left out. Others need keys:manage.'),
         scopes: z
@@ -82,7 +82,7 @@ export const keyOperations = [
     summary: 'Revoke an API key; it stops at once.',
     tag: 'keys',
     access: { permission: 'keys:write' },
-    params: idParams,
+    params: idParams('api_key'),
     success: { status: 204, description: 'The key was revoked.' },
     handle: ({ services, ctx, params }) => services.identity.revokeApiKey(ctx, params.id),
   }),

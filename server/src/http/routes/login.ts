@@ -5,20 +5,22 @@ import { can, permissionNames } from '../../access/index.ts';
 import { defineOperation } from '../operation.ts';
 import { user } from '../schemas/people.ts';
 import { snakeCased } from '../schemas/snake-case.ts';
-import { idParams, plainText, tenantTier, time } from '../schemas/wire.ts';
+import { idOf, idParams, names, plainText, secretOf, tenantTier, time } from '../schemas/wire.ts';
 
 const tokenPair = z
   .object({
-    access_token: z.string().describe('Send it as `Authorization: Bearer`.'),
+    access_token: secretOf(z.string(), 'session.access_token').describe('Send it as `Authorization: Bearer`.'),
     token_type: z.literal('Bearer'),
     expires_in: z.int().describe('Seconds until the access token expires.'),
-    refresh_token: z.string().describe('Works once; refreshing returns the next one.'),
+    refresh_token: secretOf(z.string(), 'session.refresh_token').describe(
+      'Works once; refreshing returns the next one.',
+    ),
   })
   .meta({ id: 'TokenPair' });
 
 const session = z
   .object({
-    id: z.string(),
+    id: idOf('session'),
     user_agent: z.string().nullable(),
     is_current: z.boolean().describe('Whether this request belongs to it.'),
     created_at: time,
@@ -30,7 +32,13 @@ const session = z
 const me = z
   .object({
     user,
-    tenant: z.object({ id: z.string(), slug: z.string(), name: z.string(), tier: tenantTier, region: z.string() }),
+    tenant: z.object({
+      id: idOf('tenant'),
+      slug: names(z.string(), 'tenant.slug'),
+      name: z.string(),
+      tier: tenantTier,
+      region: z.string(),
+    }),
     permissions: z.array(z.string()).describe('What this credential may do.'),
     credential: z.object({ kind: z.enum(['session', 'api_key']), id: z.string() }),
   })
@@ -60,11 +68,11 @@ export const loginOperations = [
     access: 'public',
     body: z
       .strictObject({
-        tenant: plainText(1, 63)
+        tenant: names(plainText(1, 63), 'tenant.slug')
           .exactOptional()
           .describe('Slug of the tenant; may be left out by who has one account only.'),
-        email: plainText(1, 254),
-        password: z.string().min(1).max(1024),
+        email: names(plainText(1, 254), 'user.email'),
+        password: secretOf(z.string().min(1).max(1024), 'user.password'),
       })
       .meta({ id: 'LoginRequest' }),
     success: { status: 200, description: 'Signed in.', schema: tokenPair },
@@ -89,7 +97,9 @@ export const loginOperations = [
     description: 'A refresh token works once. Using one again ends its session, since it must have been copied.',
     tag: 'login',
     access: 'public',
-    body: z.strictObject({ refresh_token: z.string().min(1).max(1024) }).meta({ id: 'RefreshRequest' }),
+    body: z
+      .strictObject({ refresh_token: secretOf(z.string().min(1).max(1024), 'session.refresh_token') })
+      .meta({ id: 'RefreshRequest' }),
     success: { status: 200, description: 'New tokens.', schema: tokenPair },
     errors: ['authentication_required'],
     handle: async ({ services, body }) => wireTokens(await services.identity.refresh(body.refresh_token)),
@@ -144,7 +154,7 @@ export const loginOperations = [
     summary: 'End one of your login sessions.',
     tag: 'login',
     access: { permission: 'sessions:write' },
-    params: idParams,
+    params: idParams('session'),
     success: { status: 204, description: 'The session has ended.' },
     handle: ({ services, ctx, params }) => services.identity.endSession(ctx, params.id),
   }),

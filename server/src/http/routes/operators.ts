@@ -8,12 +8,12 @@ import type { Operator } from '../operation.ts';
 import { defineOperation } from '../operation.ts';
 import { newUser, user } from '../schemas/people.ts';
 import { snakeCased } from '../schemas/snake-case.ts';
-import { idParams, pageFrom, pageOf, pageQuery, plainText, tenantTier, time } from '../schemas/wire.ts';
+import { idOf, idParams, names, pageFrom, pageOf, pageQuery, plainText, tenantTier, time } from '../schemas/wire.ts';
 
 const tenant = z
   .object({
-    id: z.string(),
-    slug: z.string(),
+    id: idOf('tenant'),
+    slug: names(z.string(), 'tenant.slug'),
     name: z.string(),
     tier: tenantTier,
     status: z.enum(tenantStatuses),
@@ -26,7 +26,7 @@ const tenant = z
 const securityEvent = z
   .object({
     id: z.string(),
-    tenant_id: z.string().describe('The tenant of whoever acted.'),
+    tenant_id: idOf('tenant').describe('The tenant of whoever acted.'),
     occurred_at: time,
     kind: z.string(),
     severity: z.enum(incidentSeverities),
@@ -60,7 +60,7 @@ export const operatorOperations = [
     access: 'operator',
     body: z
       .strictObject({
-        slug: plainText(2, 63).describe('Names the tenant at login; cannot be changed.'),
+        slug: names(plainText(2, 63), 'tenant.slug').describe('Names the tenant at login; cannot be changed.'),
         name: plainText(1, 200),
         tier: tenantTier,
         region: plainText(1, 63).exactOptional(),
@@ -79,7 +79,7 @@ export const operatorOperations = [
     summary: 'Rename, move to another tier, suspend or delete a tenant.',
     tag: 'operators',
     access: 'operator',
-    params: idParams,
+    params: idParams('tenant'),
     idNamesTenant: true,
     body: z
       .strictObject({
@@ -101,7 +101,7 @@ export const operatorOperations = [
     summary: 'Add a user to a tenant, its first admin say.',
     tag: 'operators',
     access: 'operator',
-    params: idParams,
+    params: idParams('tenant'),
     idNamesTenant: true,
     body: newUser,
     success: { status: 201, description: 'The user was added.', schema: user },

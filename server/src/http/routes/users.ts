@@ -43,7 +43,7 @@ export const userOperations = [
       'Nobody changes their own role, clearance or status. Suspending takes effect with the next request of that user.',
     tag: 'users',
     access: { permission: 'users:write' },
-    params: idParams,
+    params: idParams('user'),
     body: z
       .strictObject({
         name: plainText(1, 200).exactOptional(),

@@ -2,13 +2,13 @@
 
 import { z } from 'zod';
 import { userStatuses } from '../../identity/index.ts';
-import { classification, plainText, time, userRole } from './wire.ts';
+import { classification, idOf, names, plainText, secretOf, time, userRole } from './wire.ts';
 
 /** A user of the caller's tenant. */
 export const user = z
   .object({
-    id: z.string(),
-    email: z.string(),
+    id: idOf('user'),
+    email: names(z.string(), 'user.email'),
     name: z.string(),
     role: userRole,
     clearance: classification,
@@ -19,12 +19,14 @@ export const user = z
   .meta({ id: 'User' });
 
 /** A password that is being set. */
-export const password = z.string().min(1).max(1024).describe('At least PASSWORD_LENGTH_MIN characters.');
+export const password = secretOf(z.string().min(1).max(1024), 'user.password').describe(
+  'At least PASSWORD_LENGTH_MIN characters.',
+);
 
 /** A user to add. */
 export const newUser = z
   .strictObject({
-    email: plainText(3, 254),
+    email: names(plainText(3, 254), 'user.email').meta({ format: 'email' }),
     name: plainText(1, 200),
     role: userRole,
     clearance: classification,

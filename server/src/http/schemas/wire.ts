@@ -34,8 +34,31 @@ export const money = z
   )
   .meta({ id: 'Money', description: 'An exact amount of money, twice.' });
 
-/** An id in a path. */
-export const idParams = z.object({ id: z.string().regex(/^[a-z]{3}_[0-9a-f]{32}$/) });
+/** A field of a kind of thing: `document.id`, `user.email`. The kinds are whatever the schemas speak of. */
+export type Reference = `${string}.${string}`;
+
+/**
+ * Says what a value names, in what comes in and in what goes out; several when it may be any of them. The description of
+ * the API publishes it as `x-names`, and `genai isolation verify` uses it to put own and foreign things into every place.
+ */
+export function names<S extends z.ZodType>(schema: S, ...references: readonly Reference[]): S {
+  return schema.meta({ 'x-names': references });
+}
+
+/** The id of a thing, as `names` says it. */
+export function idOf(kind: string) {
+  return names(z.string().max(100), `${kind}.id`);
+}
+
+/** A secret that belongs to a thing: a password, a token. It is told to nobody else, and never tried by others. */
+export function secretOf(schema: z.ZodString, reference: Reference): z.ZodString {
+  return names(schema, reference).meta({ format: 'password' });
+}
+
+/** The id of a thing in a path. */
+export function idParams(kind: string) {
+  return z.object({ id: names(z.string().regex(/^[a-z]{3}_[0-9a-f]{32}$/), `${kind}.id`) });
+}
 
 /** Text that people typed: well-formed Unicode without control characters other than line breaks and tabs. */
 export function plainText(lengthMin: number, lengthMax: number) {
@@ -53,7 +76,7 @@ export function plainText(lengthMin: number, lengthMax: number) {
 /** Which page of a list. */
 export const pageQuery = z.strictObject({
   limit: z.coerce.number().int().min(1).max(200).default(50).describe('Most items in the answer.'),
-  cursor: z.string().max(512).optional().describe('`next_cursor` of the page before.'),
+  cursor: names(z.string().max(512), 'page.cursor').optional().describe('`next_cursor` of the page before.'),
 });
 
 /** The page that a query asks for. */
@@ -66,7 +89,7 @@ export function pageOf<T extends z.ZodType>(item: T, id: string) {
   return z
     .object({
       data: z.array(item),
-      next_cursor: z.string().nullable().describe('Asks for the next page; null on the last.'),
+      next_cursor: names(z.string(), 'page.cursor').nullable().describe('Asks for the next page; null on the last.'),
     })
     .meta({ id });
 }
