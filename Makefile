@@ -9,7 +9,7 @@ TEST ?=
 # More options for vitest, as in `make test VITEST_FLAGS='-t budget'`.
 VITEST_FLAGS ?=
 
-.PHONY: help setup up test test-long lint typecheck format docs docs-check quickstart clean
+.PHONY: help setup up test test-long lint typecheck format docs docs-check quickstart contract clean
 
 help: ## Lists these commands.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -43,6 +43,9 @@ docs-check: setup ## Fails when the generated reference documentation is not cur
 
 quickstart: setup ## Runs the quick start of the README on a new data folder and checks the cited answer.
 	@exec node scripts/quickstart.ts
+
+contract: setup ## Sends 20,000 requests made from the API description, with Schemathesis from PyPI, and checks every answer.
+	@npm run --silent bench -- contract
 
 clean: ## Removes everything that setup and the tests made, not the data folder.
 	@rm -rf node_modules server/node_modules runtime/node_modules coverage

@@ -107,6 +107,8 @@ describe('a body of the wrong form', () => {
     ['with an unknown field', { ...valid, 'is/admin~': true }, '/is~1admin~0', 'is not a known field'],
     ['with an empty name', { ...valid, name: '' }, '/name', 'must have at least 1 character'],
     ['with a NUL', { ...valid, name: 'a\u0000b' }, '/name', 'must have no control characters'],
+    ['with a line break', { ...valid, name: 'a\nb' }, '/name', 'must have no control characters'],
+    ['with nothing but space', { ...valid, name: '\u2003 ' }, '/name', 'must not be all space'],
     ['with half a surrogate pair', { ...valid, name: 'a\ud800b' }, '/name', 'must be well-formed Unicode'],
   ])('%s is told which field is wrong and why', async (_, payload, pointer, message) => {
     const response = await send({ payload: JSON.stringify(payload) });
@@ -158,6 +160,14 @@ describe('an address', () => {
         code: 'route_not_found',
       },
     });
+  });
+
+  it('without the method says so before it looks at a body', async () => {
+    const request = { url: '/api/me', headers: { 'content-type': 'application/x-none' }, payload: '{' };
+    for (const method of ['PUT', 'DELETE'] as const) {
+      const response = await server.inject({ ...request, method });
+      expect([response.statusCode, response.headers['allow']]).toEqual([405, 'GET, HEAD']);
+    }
   });
 
   it('that knows other methods says which', async () => {

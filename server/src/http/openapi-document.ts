@@ -107,7 +107,7 @@ function describe(operation: Operation, schemas: Schemas): OpenApiOperation {
 }
 
 function securityOf({ access, monitoring, path }: Operation): OpenApiOperation['security'] {
-  if (monitoring === 'token') return [{ metricsToken: [] }];
+  if (monitoring === 'token') return [{ metricsToken: [] }, {}];
   if (access === 'public') return [];
   if (access === 'operator') return [{ operatorKey: [] }];
   return path.startsWith('/v1/') ? [{ bearer: [] }, { apiKeyHeader: [] }] : [{ bearer: [] }];

@@ -162,12 +162,19 @@ const methods: readonly HTTPMethods[] = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 
 /** Installs the handlers of errors and of requests that no route takes. */
 export function installErrors(app: FastifyInstance, deps: ErrorDeps): void {
   app.setErrorHandler((error, request, reply) => sendError(error, request, reply, deps));
-  app.setNotFoundHandler((request, reply) => {
-    const path = request.url.split('?', 1)[0] ?? '';
-    const allowed = methods.filter((method) => app.findRoute({ method, url: path }) !== null);
-    if (allowed.length > 0) reply.header('allow', allowed.join(', '));
-    sendError(new AppError(allowed.length > 0 ? 'method_not_allowed' : 'route_not_found'), request, reply, deps);
+  app.setNotFoundHandler((request, reply) => sendError(noRoute(app, request, reply), request, reply, deps));
+  // Nobody needs the body of a request that no route takes; its content type must not decide what is answered.
+  app.addHook('preParsing', async (request, reply) => {
+    if (request.is404) throw noRoute(app, request, reply);
   });
+}
+
+function noRoute(app: FastifyInstance, { url }: FastifyRequest, reply: FastifyReply): AppError {
+  const path = url.split('?', 1)[0] ?? '';
+  const allowed = methods.filter((method) => app.findRoute({ method, url: path }) !== null);
+  if (allowed.length === 0) return new AppError('route_not_found');
+  reply.header('allow', allowed.join(', '));
+  return new AppError('method_not_allowed');
 }
 
 /** Answers bytes that are not HTTP, or come too slowly or with too many headers, and closes the connection. */

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { subjectKinds } from '../../documents/index.ts';
 import { defineOperation } from '../operation.ts';
 import { snakeCased } from '../schemas/snake-case.ts';
-import { classification, idOf, idParams, names, plainText, time } from '../schemas/wire.ts';
+import { classification, idOf, idParams, names, plainLine, time } from '../schemas/wire.ts';
 
 const grantFields = {
   kind: z.enum(subjectKinds),
@@ -52,7 +52,7 @@ export const collectionOperations = [
     access: { permission: 'collections:write' },
     body: z
       .strictObject({
-        name: names(plainText(1, 100), 'collection.name'),
+        name: names(plainLine(1, 100), 'collection.name'),
         default_classification: classification
           .exactOptional()
           .describe('What uploads get that name none; `internal` when left out.'),

@@ -13,7 +13,7 @@ import {
   pageFrom,
   pageOf,
   pageQuery,
-  plainText,
+  plainLine,
   time,
 } from '../schemas/wire.ts';
 
@@ -52,7 +52,7 @@ const documentText = z
   })
   .meta({ id: 'DocumentText' });
 
-const collection = names(plainText(1, 100), 'collection.id', 'collection.name').describe('Id or name of a collection.');
+const collection = names(plainLine(1, 100), 'collection.id', 'collection.name').describe('Id or name of a collection.');
 
 export const documentOperations = [
   defineOperation({
@@ -67,7 +67,7 @@ export const documentOperations = [
     body: z
       .strictObject({
         file: uploadedFile,
-        title: plainText(1, 500).exactOptional().describe('The file name without its ending when left out.'),
+        title: plainLine(1, 500).exactOptional().describe('The file name without its ending when left out.'),
         collection: collection.exactOptional().describe('Id or name; `general` when left out.'),
         classification: classification.exactOptional(),
       })
@@ -167,7 +167,7 @@ export const documentOperations = [
     params: idParams('document'),
     body: z
       .strictObject({
-        title: plainText(1, 500).exactOptional(),
+        title: plainLine(1, 500).exactOptional(),
         classification: classification.exactOptional(),
         collection: collection.exactOptional(),
       })

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { permissionNames } from '../../access/index.ts';
 import { defineOperation } from '../operation.ts';
 import { snakeCased } from '../schemas/snake-case.ts';
-import { idOf, idParams, pageFrom, pageOf, pageQuery, plainText, secretOf, time } from '../schemas/wire.ts';
+import { idOf, idParams, pageFrom, pageOf, pageQuery, plainLine, secretOf, time } from '../schemas/wire.ts';
 
 const apiKey = z
   .object({
@@ -50,7 +50,7 @@ export const keyOperations = [
     access: { permission: 'keys:write' },
     body: z
       .strictObject({
-        name: plainText(1, 200),
+        name: plainLine(1, 200),
         user_id: idOf('user')
           .exactOptional()
           .describe('Whose key it is; your own when left out. Others need keys:manage.'),

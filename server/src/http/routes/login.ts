@@ -5,7 +5,7 @@ import { can, permissionNames } from '../../access/index.ts';
 import { defineOperation } from '../operation.ts';
 import { user } from '../schemas/people.ts';
 import { snakeCased } from '../schemas/snake-case.ts';
-import { idOf, idParams, names, plainText, secretOf, tenantTier, time } from '../schemas/wire.ts';
+import { idOf, idParams, names, plainLine, secretOf, tenantTier, time } from '../schemas/wire.ts';
 
 const tokenPair = z
   .object({
@@ -68,10 +68,10 @@ export const loginOperations = [
     access: 'public',
     body: z
       .strictObject({
-        tenant: names(plainText(1, 63), 'tenant.slug')
+        tenant: names(plainLine(1, 63), 'tenant.slug')
           .exactOptional()
           .describe('Slug of the tenant; may be left out by who has one account only.'),
-        email: names(plainText(1, 254), 'user.email'),
+        email: names(plainLine(1, 254), 'user.email'),
         password: secretOf(z.string().min(1).max(1024), 'user.password'),
       })
       .meta({ id: 'LoginRequest' }),

@@ -8,7 +8,7 @@ import type { Operator } from '../operation.ts';
 import { defineOperation } from '../operation.ts';
 import { newUser, user } from '../schemas/people.ts';
 import { snakeCased } from '../schemas/snake-case.ts';
-import { idOf, idParams, names, pageFrom, pageOf, pageQuery, plainText, tenantTier, time } from '../schemas/wire.ts';
+import { idOf, idParams, names, pageFrom, pageOf, pageQuery, plainLine, tenantTier, time } from '../schemas/wire.ts';
 
 const tenant = z
   .object({
@@ -60,10 +60,10 @@ export const operatorOperations = [
     access: 'operator',
     body: z
       .strictObject({
-        slug: names(plainText(2, 63), 'tenant.slug').describe('Names the tenant at login; cannot be changed.'),
-        name: plainText(1, 200),
+        slug: names(plainLine(2, 63), 'tenant.slug').describe('Names the tenant at login; cannot be changed.'),
+        name: plainLine(1, 200),
         tier: tenantTier,
-        region: plainText(1, 63).exactOptional(),
+        region: plainLine(1, 63).exactOptional(),
       })
       .meta({ id: 'NewTenant' }),
     success: { status: 201, description: 'The tenant was made.', schema: tenant },
@@ -83,7 +83,7 @@ export const operatorOperations = [
     idNamesTenant: true,
     body: z
       .strictObject({
-        name: plainText(1, 200).exactOptional(),
+        name: plainLine(1, 200).exactOptional(),
         tier: tenantTier.exactOptional(),
         status: z.enum(tenantStatuses).exactOptional(),
       })

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import type { Answer } from '../../query/index.ts';
 import { defineOperation } from '../operation.ts';
 import { snakeCased } from '../schemas/snake-case.ts';
-import { classification, idOf, money, names, plainText } from '../schemas/wire.ts';
+import { classification, idOf, money, names, plainLine, plainText } from '../schemas/wire.ts';
 import { streamEvents } from '../sse.ts';
 
 const citation = z
@@ -57,7 +57,7 @@ export const queryOperations = [
       .strictObject({
         question: plainText(1, 100_000).describe('At most QUESTION_CHARACTERS_MAX characters.'),
         collections: z
-          .array(names(plainText(1, 100), 'collection.id', 'collection.name'))
+          .array(names(plainLine(1, 100), 'collection.id', 'collection.name'))
           .min(1)
           .max(100)
           .exactOptional()

@@ -5,7 +5,7 @@ import { userStatuses } from '../../identity/index.ts';
 import { defineOperation } from '../operation.ts';
 import { newUser, password, user } from '../schemas/people.ts';
 import { snakeCased } from '../schemas/snake-case.ts';
-import { classification, idParams, pageFrom, pageOf, pageQuery, plainText, userRole } from '../schemas/wire.ts';
+import { classification, idParams, pageFrom, pageOf, pageQuery, plainLine, userRole } from '../schemas/wire.ts';
 
 export const userOperations = [
   defineOperation({
@@ -46,7 +46,7 @@ export const userOperations = [
     params: idParams('user'),
     body: z
       .strictObject({
-        name: plainText(1, 200).exactOptional(),
+        name: plainLine(1, 200).exactOptional(),
         role: userRole.exactOptional(),
         clearance: classification.exactOptional(),
         status: z.enum(userStatuses).exactOptional(),

@@ -2,7 +2,7 @@
 
 import { z } from 'zod';
 import { userStatuses } from '../../identity/index.ts';
-import { classification, idOf, names, plainText, secretOf, time, userRole } from './wire.ts';
+import { classification, idOf, names, plainLine, secretOf, time, userRole } from './wire.ts';
 
 /** A user of the caller's tenant. */
 export const user = z
@@ -26,8 +26,8 @@ export const password = secretOf(z.string().min(1).max(1024), 'user.password').d
 /** A user to add. */
 export const newUser = z
   .strictObject({
-    email: names(plainText(3, 254), 'user.email').meta({ format: 'email' }),
-    name: plainText(1, 200),
+    email: names(plainLine(3, 254), 'user.email').meta({ format: 'email' }),
+    name: plainLine(1, 200),
     role: userRole,
     clearance: classification,
     password: password.exactOptional(),

@@ -62,15 +62,28 @@ export function idParams(kind: string) {
 
 /** Text that people typed: well-formed Unicode without control characters other than line breaks and tabs. */
 export function plainText(lengthMin: number, lengthMax: number) {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is kept out
+  return typed(lengthMin, lengthMax).regex(/^[^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]*$/, controlCharacters);
+}
+
+/** A name: one line of such text that is not all space. */
+export function plainLine(lengthMin: number, lengthMax: number) {
   return (
-    z
-      .string()
-      .min(lengthMin, `must have at least ${lengthMin} character${lengthMin === 1 ? '' : 's'}`)
-      .max(lengthMax, `must have at most ${lengthMax} characters`)
-      .refine((text) => text.isWellFormed(), 'must be well-formed Unicode')
-      // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
-      .refine((text) => !/[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]/.test(text), 'must have no control characters')
+    typed(lengthMin, lengthMax)
+      // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is kept out
+      .regex(/^[^\u0000-\u001f\u007f-\u009f]*$/, controlCharacters)
+      .regex(/\S/, 'must not be all space')
   );
+}
+
+const controlCharacters = 'must have no control characters';
+
+function typed(lengthMin: number, lengthMax: number) {
+  return z
+    .string()
+    .min(lengthMin, `must have at least ${lengthMin} character${lengthMin === 1 ? '' : 's'}`)
+    .max(lengthMax, `must have at most ${lengthMax} characters`)
+    .refine((text) => text.isWellFormed(), 'must be well-formed Unicode');
 }
 
 /** Which page of a list. */
