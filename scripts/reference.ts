@@ -11,7 +11,7 @@ import { permissions } from '../server/src/access/index.ts';
 import { exitCodes, exitMeanings } from '../server/src/cli/failures.ts';
 import { createProgram } from '../server/src/cli/program.ts';
 import { allSettings } from '../server/src/config/index.ts';
-import { userRoles } from '../server/src/context.ts';
+import { builtInRoles } from '../server/src/context.ts';
 import { systemReasons } from '../server/src/db/index.ts';
 import { errorCodes } from '../server/src/errors.ts';
 import { openApiDocument, operations } from '../server/src/http/index.ts';
@@ -118,11 +118,11 @@ function permissionsPage(): string {
   const rows = Object.entries(permissions).map(([name, { description, roles }]) =>
     row([
       `\`${name}\``,
-      ...userRoles.map((role) => ((roles as readonly string[]).includes(role) ? 'yes' : '')),
+      ...builtInRoles.map((role) => ((roles as readonly string[]).includes(role) ? 'yes' : '')),
       description,
     ]),
   );
-  return `# Permissions\n\n${note}\n\nThe scope of an API key is the name of a permission; scopes narrow what the role permits and never widen it.\n\n${table(['permission', ...userRoles, 'allows'], rows)}\n`;
+  return `# Permissions\n\n${note}\n\nThe scope of an API key is the name of a permission; scopes narrow what the role permits and never widen it.\n\n${table(['permission', ...builtInRoles, 'allows'], rows)}\n`;
 }
 
 async function metricsPage(): Promise<string> {

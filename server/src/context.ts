@@ -12,9 +12,9 @@ export type { Logger } from 'pino';
 export const tenantTiers = ['enterprise', 'professional', 'starter', 'free'] as const;
 export type TenantTier = (typeof tenantTiers)[number];
 
-/** Role of a user within the tenant. */
-export const userRoles = ['admin', 'analyst', 'viewer'] as const;
-export type UserRole = (typeof userRoles)[number];
+/** The roles of every tenant; a tenant may make more of its own. */
+export const builtInRoles = ['admin', 'analyst', 'viewer'] as const;
+export type BuiltInRole = (typeof builtInRoles)[number];
 
 /** Sensitivity of content, lowest first; a clearance is the highest that a user may see. */
 export const classifications = ['public', 'internal', 'confidential', 'restricted'] as const;
@@ -35,14 +35,21 @@ export function classificationsWithin(clearance: Classification): readonly Class
   return classifications.slice(0, classifications.indexOf(clearance) + 1);
 }
 
-/** An authenticated user of a tenant, by login or by API key. */
+/** How somebody can prove who they are. */
+export const credentialKinds = ['session', 'api_key', 'federated', 'break_glass'] as const;
+export type CredentialKind = (typeof credentialKinds)[number];
+
+/** An authenticated user of a tenant, as their rows stood at authentication. */
 export interface Principal {
   readonly userId: string;
-  readonly role: UserRole;
+  /** A built-in role, or one that the tenant made. */
+  readonly role: string;
+  /** What the role permits. */
+  readonly permissions: ReadonlySet<string>;
+  readonly teamIds: readonly string[];
   readonly clearance: Classification;
-  /** How the user proved who they are. */
-  readonly credential: { readonly kind: 'session' | 'api_key'; readonly id: string };
-  /** What an API key is limited to; `undefined` means all that the role permits. */
+  readonly credential: { readonly kind: CredentialKind; readonly id: string };
+  /** What the credential is limited to; `undefined` means all that the role permits. */
   readonly scopes: readonly string[] | undefined;
 }
 

@@ -5,7 +5,7 @@
 
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Classification, classifications, isWithinClearance, userRoles } from '../src/context.ts';
+import { builtInRoles, type Classification, classifications, isWithinClearance } from '../src/context.ts';
 import type { Grant } from '../src/documents/index.ts';
 import type { SearchRequest } from '../src/search/index.ts';
 import { type TestDatabase, testDatabases } from './support/database.ts';
@@ -27,7 +27,7 @@ const anyCollection = fc.constantFrom(...collectionNames);
 const anyDocument = fc.nat({ max: 5 });
 const anyGrant: fc.Arbitrary<Grant> = fc.oneof(
   fc.constant({ kind: 'everyone', id: null } as const),
-  fc.constantFrom(...userRoles).map((id) => ({ kind: 'role', id }) as const),
+  fc.constantFrom(...builtInRoles).map((id) => ({ kind: 'role', id }) as const),
   fc.constant({ kind: 'user', id: 'alice' } as const),
   fc.constant({ kind: 'team', id: 'tem_red' } as const),
 );
@@ -52,7 +52,7 @@ type Step = typeof anyStep extends fc.Arbitrary<infer T> ? T : never;
 
 /** Everyone who can be told apart. */
 const principals = ['alice', 'bob'].flatMap((user) =>
-  userRoles.flatMap((role) => classifications.map((clearance) => ({ user, role, clearance }))),
+  builtInRoles.flatMap((role) => classifications.map((clearance) => ({ user, role, clearance }))),
 );
 
 describe.each(testDatabases)('visibility of documents on $name', ({ open }) => {
@@ -149,7 +149,8 @@ describe.each(testDatabases)('visibility of documents on $name', ({ open }) => {
     { user, role, clearance }: (typeof principals)[number],
     request: Omit<SearchRequest, 'visible'>,
   ): Promise<void> {
-    const ctx = on.as(tenantId, { userId: users[user] ?? '', role, clearance });
+    const teamIds = user === 'bob' ? ['tem_red'] : [];
+    const ctx = on.as(tenantId, { userId: users[user] ?? '', role, teamIds, clearance });
     const isSubject = ({ kind, id }: Grant) =>
       kind === 'everyone' || id === role || id === users[user] || (kind === 'team' && user === 'bob');
     const isGranted = (name: CollectionName) => role === 'admin' || collections.get(name)?.grants.some(isSubject);

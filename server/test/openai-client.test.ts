@@ -5,7 +5,7 @@
 
 import OpenAI from 'openai';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { UserRole } from '../src/context.ts';
+import type { BuiltInRole } from '../src/context.ts';
 import { startTestApp, type TestApp } from './support/app.ts';
 import { anyTestDatabase } from './support/database.ts';
 import { startUpstream, type Upstream } from './support/upstream/index.ts';
@@ -41,7 +41,7 @@ function clientOf(apiKey: string): { client: OpenAI; sent: () => number } {
   return { client, sent: () => requests };
 }
 
-const as = (tenant: 'acme' | 'globex', role: UserRole) => clientOf(server.user(tenant, role).api_key);
+const as = (tenant: 'acme' | 'globex', role: BuiltInRole) => clientOf(server.user(tenant, role).api_key);
 const say = (content: string) => [{ role: 'user' as const, content }];
 const words = 'alpha beta gamma delta epsilon zeta eta theta';
 

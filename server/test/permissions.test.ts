@@ -5,7 +5,7 @@
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Permission, permissionNames, roleHolds } from '../src/access/index.ts';
-import { type UserRole, userRoles } from '../src/context.ts';
+import { type BuiltInRole, builtInRoles } from '../src/context.ts';
 import type { Operation } from '../src/http/operation.ts';
 import { operations } from '../src/http/routes/index.ts';
 import { openTestServer, type TestServer } from './support/http.ts';
@@ -71,7 +71,7 @@ describe('every operation', () => {
     for (const operation of operations) {
       // Of the two only a session can be logged out of, and it is needed until the end.
       if (operation.operationId === 'logout') continue;
-      for (const role of userRoles) {
+      for (const role of builtInRoles) {
         const { accessToken, headers } = server.acme[role];
         const byToken = await verdict(operation, { authorization: `Bearer ${accessToken}` });
         expect(byToken, `${operation.operationId} as ${role}`).toBe(await verdict(operation, headers));
@@ -98,7 +98,7 @@ describe('every operation', () => {
   it('is closed to a key as soon as the role of its user is too small for it', async () => {
     const { admin, analyst } = server.acme;
     const chat = operations.filter((operation) => permissionOf(operation) === 'chat:create');
-    const setRole = (role: UserRole) =>
+    const setRole = (role: BuiltInRole) =>
       server.inject({
         method: 'PATCH',
         url: `/api/users/${analyst.userId}`,

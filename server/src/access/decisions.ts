@@ -4,15 +4,9 @@
  * Decisions are pure functions of the principal; nothing here loads or stores. What is not explicitly allowed is denied.
  */
 
-import {
-  type Classification,
-  isWithinClearance,
-  type Principal,
-  type RequestContext,
-  type UserRole,
-} from '../context.ts';
+import { type Classification, isWithinClearance, type Principal, type RequestContext } from '../context.ts';
 import { AppError } from '../errors.ts';
-import { isPermission, type Permission, permissionNames, roleHolds } from './permissions.ts';
+import { isPermission, type Permission, permissionNames, type Role } from './permissions.ts';
 
 /** What a route demands of its caller; every route declares one, or the server refuses to start. */
 export type RouteAccess = { readonly permission: Permission } | 'authenticated' | 'operator' | 'public';
@@ -25,19 +19,19 @@ export interface Decision {
 
 /** Rights that somebody is about to be given, directly or by a credential that acts with them. */
 export interface GrantedRights {
-  readonly role?: UserRole;
+  readonly role?: Role;
   readonly clearance?: Classification;
 }
 
 /** Whether a principal holds a permission: the role must hold it, and the scopes of an API key can only take away. */
-export function can(principal: Principal, permission: Permission): Decision {
-  if (!isPermission(permission) || !roleHolds(principal.role, permission)) {
-    return { allowed: false, reason: `The role ${principal.role} does not hold ${permission}.` };
+export function can({ role, permissions, scopes }: Principal, permission: Permission): Decision {
+  if (!isPermission(permission) || !permissions.has(permission)) {
+    return { allowed: false, reason: `The role ${role} does not hold ${permission}.` };
   }
-  if (principal.scopes !== undefined && !principal.scopes.includes(permission)) {
-    return { allowed: false, reason: `The API key is not scoped for ${permission}.` };
+  if (scopes !== undefined && !scopes.includes(permission)) {
+    return { allowed: false, reason: `The credential is not scoped for ${permission}.` };
   }
-  return { allowed: true, reason: `The role ${principal.role} holds ${permission}.` };
+  return { allowed: true, reason: `The role ${role} holds ${permission}.` };
 }
 
 /** @throws {AppError} permission_denied, naming the permission. */
@@ -66,10 +60,10 @@ export function exceeds(before: Principal, after: Principal): boolean {
  */
 export function assertCanGrant(ctx: Pick<RequestContext, 'principal'>, { role, clearance }: GrantedRights): void {
   if (role !== undefined) {
-    const missing = permissionNames.find((name) => roleHolds(role, name) && !can(ctx.principal, name).allowed);
+    const missing = [...role.permissions].find((name) => !can(ctx.principal, name).allowed);
     if (missing !== undefined) {
       throw new AppError('permission_denied', {
-        detail: `Giving the role ${role} needs ${missing}, which you do not hold.`,
+        detail: `Giving the role ${role.name} needs ${missing}, which you do not hold.`,
       });
     }
   }

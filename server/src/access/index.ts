@@ -10,9 +10,12 @@ export {
   type RouteAccess,
 } from './decisions.ts';
 export {
+  builtInRole,
+  customRole,
   isPermission,
   type Permission,
   permissionNames,
   permissions,
+  type Role,
   roleHolds,
 } from './permissions.ts';

@@ -1,17 +1,17 @@
 /**
- * All permissions, and the roles that hold them.
+ * All permissions, and the built-in roles that hold them.
  *
- * This table is the only place that says what a role may do. A role or permission that is not in it is denied. The scope
- * of an API key is the name of a permission.
+ * This table is the only place that says what a built-in role may do; what others may do, their tenant says, in the names
+ * of this table. A role or permission that neither knows is denied. The scope of an API key is the name of a permission.
  */
 
-import type { UserRole } from '../context.ts';
+import { type BuiltInRole, builtInRoles } from '../context.ts';
 
 /** What a permission allows and to whom it is given. */
 export interface PermissionDefinition {
   /** One sentence for the generated reference and for whoever chooses the scopes of a key. */
   readonly description: string;
-  readonly roles: readonly UserRole[];
+  readonly roles: readonly BuiltInRole[];
 }
 
 const everyone = ['admin', 'analyst', 'viewer'] as const;
@@ -28,9 +28,12 @@ export const permissions = {
   'documents:relabel': { description: 'Change the classification or collection of documents.', roles: authors },
   'documents:delete': { description: 'Delete documents.', roles: authors },
   'collections:read': { description: 'List the collections that are granted to the caller.', roles: everyone },
+  'collections:read_all': { description: 'Read every collection, whoever it is granted to.', roles: admins },
   'collections:write': { description: 'Make and remove collections and set who is granted them.', roles: authors },
-  'users:read': { description: 'List the users of the tenant.', roles: admins },
+  'users:read': { description: 'List the users of the tenant and its roles.', roles: admins },
   'users:write': { description: 'Add users; change their role, clearance, status, name and password.', roles: admins },
+  'roles:write': { description: "Make, change and remove the tenant's own roles.", roles: admins },
+  'policy:explain': { description: 'Ask why somebody of the tenant may or may not do something.', roles: admins },
   'keys:read': { description: "List the caller's own API keys.", roles: everyone },
   'keys:write': { description: "Make and revoke the caller's own API keys.", roles: authors },
   'keys:manage': { description: "List, make and revoke anyone's API keys.", roles: admins },
@@ -51,8 +54,31 @@ export function isPermission(name: string): name is Permission {
   return Object.hasOwn(permissions, name);
 }
 
-/** Whether a role holds a permission. */
-export function roleHolds(role: UserRole, permission: Permission): boolean {
-  const holders: readonly UserRole[] = permissions[permission].roles;
+/** A role and what it permits. */
+export interface Role {
+  readonly name: string;
+  readonly permissions: ReadonlySet<Permission>;
+}
+
+const builtIn: ReadonlyMap<string, Role> = new Map(
+  builtInRoles.map((name) => [
+    name,
+    { name, permissions: new Set(permissionNames.filter((permission) => roleHolds(name, permission))) },
+  ]),
+);
+
+/** A role that every tenant has; `undefined` for any other name. */
+export function builtInRole(name: string): Role | undefined {
+  return builtIn.get(name);
+}
+
+/** A role of a tenant from its row. Names that are no permission (any more) permit nothing. */
+export function customRole(name: string, permissionsStored: readonly string[]): Role {
+  return { name, permissions: new Set(permissionsStored.filter(isPermission)) };
+}
+
+/** Whether a built-in role holds a permission. */
+export function roleHolds(role: BuiltInRole, permission: Permission): boolean {
+  const holders: readonly BuiltInRole[] = permissions[permission].roles;
   return holders.includes(role);
 }

@@ -5,7 +5,7 @@
  */
 
 import type { Config } from '../config/index.ts';
-import type { UserRole } from '../context.ts';
+import type { BuiltInRole } from '../context.ts';
 import { CommandError } from './failures.ts';
 import type { FirstRun, FirstRunUser } from './first-run-file.ts';
 
@@ -32,7 +32,7 @@ export function tenantConnection(
   settings: Config['client'],
   firstRun: FirstRun | undefined,
   options: ConnectionOptions,
-  role: UserRole,
+  role: BuiltInRole,
 ): Connection {
   const { url, demo } = serverFrom(settings, firstRun, options);
   if (options.as === undefined && settings.apiKey !== undefined) return { url, key: settings.apiKey };
@@ -73,7 +73,7 @@ function serverFrom(settings: Config['client'], firstRun: FirstRun | undefined, 
   return { url, demo: isDemo ? firstRun : undefined };
 }
 
-function firstOfRole(demo: FirstRun | undefined, role: UserRole): FirstRunUser | undefined {
+function firstOfRole(demo: FirstRun | undefined, role: BuiltInRole): FirstRunUser | undefined {
   return demo?.tenants[0]?.users.find((user) => user.role === role);
 }
 

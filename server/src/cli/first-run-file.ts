@@ -2,7 +2,7 @@
 
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { TenantTier, UserRole } from '../context.ts';
+import type { BuiltInRole, TenantTier } from '../context.ts';
 import { CommandError } from './failures.ts';
 
 /** What the first start made, as `data/first-run.json` holds it. */
@@ -24,7 +24,7 @@ export interface FirstRunTenant {
 export interface FirstRunUser {
   readonly email: string;
   readonly password: string;
-  readonly role: UserRole;
+  readonly role: BuiltInRole;
   readonly api_key: string;
 }
 

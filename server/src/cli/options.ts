@@ -1,7 +1,7 @@
 /** Options and arguments that several commands share. */
 
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { classifications, tenantTiers, userRoles } from '../context.ts';
+import { builtInRoles, classifications, tenantTiers } from '../context.ts';
 
 /** Adds the options of commands that talk to a server as somebody of a tenant. */
 export function withTenantServer(command: Command): Command {
@@ -24,7 +24,8 @@ export const classificationOption = () =>
 /** --tier. */
 export const tierOption = () => new Option('--tier <tier>', 'service level').choices(tenantTiers);
 /** --role. */
-export const roleOption = () => new Option('--role <role>', 'role within the tenant').choices(userRoles);
+export const roleOption = () =>
+  new Option('--role <role>', `role within the tenant: ${builtInRoles.join(', ')}, or one of its own`);
 /** --clearance. */
 export const clearanceOption = () =>
   new Option('--clearance <label>', 'highest classification that the user may see').choices(classifications);

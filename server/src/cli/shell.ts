@@ -9,7 +9,7 @@ import {
   knownSecrets,
   type LoadOptions,
 } from '../config/index.ts';
-import type { UserRole } from '../context.ts';
+import type { BuiltInRole } from '../context.ts';
 import { type Api, createApi } from './api-client.ts';
 import { type ConnectionOptions, operatorConnection, tenantConnection } from './connection.ts';
 import { readFirstRun } from './first-run-file.ts';
@@ -31,7 +31,7 @@ export interface Shell {
   /** All settings, as a server start takes them. @throws {ConfigError} */
   readonly serverConfig: () => Config;
   /** The API for a command of a tenant that a user of `role` may run. */
-  readonly tenantApi: (options: ConnectionOptions, role: UserRole) => Api;
+  readonly tenantApi: (options: ConnectionOptions, role: BuiltInRole) => Api;
   /** The API for a command of operators. */
   readonly operatorApi: (options: ConnectionOptions) => Api;
 }

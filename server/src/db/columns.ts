@@ -1,14 +1,13 @@
 /** Column types that drizzle does not bring: bytes, word vectors, embeddings, and the schema and enums of ours. */
 
 import { customType, pgSchema } from 'drizzle-orm/pg-core';
-import { classifications, tenantTiers, userRoles } from '../context.ts';
+import { classifications, tenantTiers } from '../context.ts';
 
 /** Our schema; tables are always qualified, so no search_path can redirect a query. */
 export const genaiSchema = pgSchema('genai');
 
 export const tenantTier = genaiSchema.enum('tenant_tier', tenantTiers);
 export const classificationTier = genaiSchema.enum('classification_tier', classifications);
-export const userRole = genaiSchema.enum('user_role', userRoles);
 
 /** `bytea` as `Uint8Array`. */
 export const bytes = customType<{ data: Uint8Array; driverData: Buffer }>({

@@ -34,6 +34,8 @@ export function translateDatabaseError(error: unknown): unknown {
   if (code === '57014') return new AppError('request_timeout', { detail: 'A database statement took too long.' });
   if (code === '23505')
     return new AppError('state_conflict', { detail: 'Something with this name or id already exists.' });
+  if (code === '23503')
+    return new AppError('state_conflict', { detail: 'Something that this names was removed, or is still in use.' });
   if (unavailableStates.test(code) || networkCodes.test(code) || connectionLost.test(message)) {
     return new AppError('dependency_unavailable', {
       detail: 'The database is not available.',

@@ -7,7 +7,6 @@ export {
   embeddingVector,
   genaiSchema,
   tenantTier,
-  userRole,
   wordVector,
 } from './columns.ts';
 export type { Database, SystemTx, TenantTx } from './database.ts';

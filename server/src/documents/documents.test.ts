@@ -235,8 +235,13 @@ describe.each(testDatabases)('documents on $name', ({ open }) => {
           );
         }
       }
-      const titlesFor = async (role: 'admin' | 'analyst' | 'viewer', userId: string, clearance: Classification) => {
-        const { data } = await on.documents.list(on.as(tenantId, { role, userId, clearance }), {
+      const titlesFor = async (
+        role: 'admin' | 'analyst' | 'viewer',
+        userId: string,
+        clearance: Classification,
+        teamIds: readonly string[] = [],
+      ) => {
+        const { data } = await on.documents.list(on.as(tenantId, { role, userId, clearance, teamIds }), {
           limit: 100,
           cursor: undefined,
         });
@@ -249,13 +254,14 @@ describe.each(testDatabases)('documents on $name', ({ open }) => {
           )
           .sort();
       for (const clearance of classifications) {
-        expect(await titlesFor('viewer', member, clearance)).toEqual(expected(['everyone', 'finance'], clearance));
+        expect(await titlesFor('viewer', member, clearance, ['tem_finance'])).toEqual(
+          expected(['everyone', 'finance'], clearance),
+        );
         expect(await titlesFor('analyst', outsider, clearance)).toEqual(
           expected(['everyone', 'analysts', 'single'], clearance),
         );
         expect(await titlesFor('admin', 'usr_nobody', clearance)).toEqual(expected(Object.keys(granted), clearance));
       }
-      await database.superuser('update genai.users set team_id = null where id = $1', [member]);
       expect(await titlesFor('viewer', member, 'public')).toEqual(['everyone public']);
     });
 

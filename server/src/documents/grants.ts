@@ -1,7 +1,8 @@
 /** Who may read a collection, as rows. */
 
 import { and, asc, eq, inArray, sql } from 'drizzle-orm';
-import { type RequestContext, type TenantScope, userRoles } from '../context.ts';
+import { builtInRole } from '../access/index.ts';
+import type { RequestContext, TenantScope } from '../context.ts';
 import type { TenantTx } from '../db/index.ts';
 import { invalidField } from './input.ts';
 import { collectionGrants, collections, type SubjectKind } from './tables.ts';
@@ -60,22 +61,26 @@ function assertGrants(grants: readonly Grant[]): void {
     const pointer = `/grants/${index}/id`;
     if (kind === 'everyone' && id !== null) throw invalidField('body', pointer, 'A grant to everyone names nobody.');
     if (kind !== 'everyone' && id === null) throw invalidField('body', pointer, `Name the ${kind}.`);
-    if (kind === 'role' && !userRoles.some((role) => role === id)) {
-      throw invalidField('body', pointer, `Use one of ${userRoles.join(', ')}.`);
-    }
   }
 }
 
-/** Grants are kept without foreign keys, since their subjects are of several kinds; so existence is checked here. */
+/** Where the subjects of a kind are. */
+const subjects = {
+  role: sql`select name as id from genai.roles`,
+  team: sql`select id from genai.teams`,
+  user: sql`select id from genai.users`,
+};
+
+/** Subjects are of several kinds, so that foreign keys do not say which is missing; existence is checked here. */
 async function assertSubjectsExist(tx: TenantTx, grants: readonly Grant[]): Promise<void> {
-  for (const kind of ['team', 'user'] as const) {
-    const ids = grants.filter((grant) => grant.kind === kind).map(({ id }) => id);
+  for (const [kind, existing] of Object.entries(subjects)) {
+    const isStored = (grant: Grant) => grant.kind === kind && !(kind === 'role' && builtInRole(grant.id ?? ''));
+    const ids = grants.filter(isStored).map(({ id }) => id);
     if (ids.length === 0) continue;
-    const table = kind === 'team' ? sql`genai.teams` : sql`genai.users`;
     const { rows } = await tx.execute<{ id: string }>(
-      sql`select id from ${table} where id = any(${sql.param(ids)}::text[])`,
+      sql`select id from (${existing}) as existing where id = any(${sql.param(ids)}::text[])`,
     );
-    const unknown = grants.findIndex((grant) => grant.kind === kind && !rows.some(({ id }) => id === grant.id));
+    const unknown = grants.findIndex((grant) => isStored(grant) && !rows.some(({ id }) => id === grant.id));
     if (unknown >= 0) throw invalidField('body', `/grants/${unknown}/id`, `There is no such ${kind}.`);
   }
 }

@@ -7,6 +7,7 @@
 
 import { and, eq, inArray, or, type SQL, sql } from 'drizzle-orm';
 import type { PgColumn } from 'drizzle-orm/pg-core';
+import { can } from '../access/index.ts';
 import { classificationsWithin, type Principal } from '../context.ts';
 import type { TenantTx } from '../db/index.ts';
 import { AppError } from '../errors.ts';
@@ -19,16 +20,15 @@ import { collectionGrants, collections, documents } from './tables.ts';
 export type CollectionRow = typeof collections.$inferSelect;
 
 /** The condition that a column holds the id of a collection which the principal may read. */
-export function isReadable({ role, userId }: Principal, collectionId: PgColumn): SQL | undefined {
-  if (role === 'admin') return undefined;
+export function isReadable(principal: Principal, collectionId: PgColumn): SQL | undefined {
+  if (can(principal, 'collections:read_all').allowed) return undefined;
+  const { role, userId, teamIds } = principal;
   const { subjectKind, subjectId } = collectionGrants;
-  // The team is read here and not taken from the login, so that leaving a team takes effect at once.
-  const team = sql`(select team_id from genai.users where id = ${userId})`;
   const isSubject = or(
     eq(subjectKind, 'everyone'),
     and(eq(subjectKind, 'role'), eq(subjectId, role)),
     and(eq(subjectKind, 'user'), eq(subjectId, userId)),
-    and(eq(subjectKind, 'team'), eq(subjectId, team)),
+    and(eq(subjectKind, 'team'), inArray(subjectId, [...teamIds])),
   );
   return sql`${collectionId} in (select ${collectionGrants.collectionId} from ${collectionGrants} where ${isSubject})`;
 }

@@ -99,10 +99,10 @@ describe('a body of the wrong form', () => {
     ['without a field', { ...valid, name: undefined }, '/name', 'is required'],
     ['with a number for a text', { ...valid, name: 5 }, '/name', 'must be a string'],
     [
-      'with an unknown role',
-      { ...valid, role: 'root' },
+      'with a role that cannot be',
+      { ...valid, role: 'Root' },
       '/role',
-      'Invalid option: expected one of "admin"|"analyst"|"viewer"',
+      'must be 2 to 63 lower-case letters, digits and hyphens, a letter first',
     ],
     ['with an unknown field', { ...valid, 'is/admin~': true }, '/is~1admin~0', 'is not a known field'],
     ['with an empty name', { ...valid, name: '' }, '/name', 'must have at least 1 character'],

@@ -4,6 +4,7 @@ import pg from 'pg';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { type TestDatabase, testDatabases } from '../../test/support/database.ts';
 import { contextOf, identityOn, type TestIdentity, testPassword } from '../../test/support/identity.ts';
+import { permissionNames } from '../access/index.ts';
 import { newId } from '../db/index.ts';
 import { AppError, isAppError } from '../errors.ts';
 
@@ -90,14 +91,18 @@ describe.each(testDatabases)('credentials on $name', ({ open }) => {
   it('says whose an access token and an API key is, from the rows as they are now', async () => {
     const { tenant, user, tokens, ctx, key, keyId } = await furnish();
     const byToken = await platform.identity.authenticate(tokens.accessToken);
-    const rights = { userId: user.id, role: 'admin', clearance: 'confidential', scopes: undefined };
+    const permissions = new Set(permissionNames);
+    const rights = { userId: user.id, role: 'admin', permissions, teamIds: [], clearance: 'confidential' };
     expect(byToken).toEqual({
       tenantId: tenant.id,
       tier: 'professional',
-      principal: { ...rights, credential: { kind: 'session', id: expect.stringMatching(/^ses_/) } },
+      principal: { ...rights, credential: { kind: 'session', id: expect.stringMatching(/^ses_/) }, scopes: undefined },
     });
     const byKey = await platform.identity.authenticate(key);
-    expect(byKey).toEqual({ ...byToken, principal: { ...rights, credential: { kind: 'api_key', id: keyId } } });
+    expect(byKey).toEqual({
+      ...byToken,
+      principal: { ...rights, credential: { kind: 'api_key', id: keyId }, scopes: undefined },
+    });
     const narrow = await platform.identity.createApiKey(ctx, { name: 'narrow', scopes: ['query:ask'] });
     expect((await platform.identity.authenticate(narrow.key)).principal.scopes).toEqual(['query:ask']);
 
@@ -108,6 +113,22 @@ describe.each(testDatabases)('credentials on $name', ({ open }) => {
       tier: 'free',
       principal: { role: 'viewer', clearance: 'public' },
     });
+  });
+
+  it("reads what a role of the tenant's own permits from its row, and nothing that is no permission", async () => {
+    const { tenant, ctx } = await furnish();
+    const other = await furnish();
+    const insert = `insert into genai.roles (tenant_id, name, description, permissions) values ($1, 'auditor', '', $2)`;
+    await test.superuser(insert, [tenant.id, ['audit:read', 'audit:everything', '__proto__']]);
+    await test.superuser(insert, [other.tenant.id, ['usage:read_all']]);
+    const { tokens, user } = await platform.addUser(tenant, { email: 'aud@example.com', role: 'auditor' });
+    const { key } = await platform.identity.createApiKey(ctx, { name: 'k', userId: user.id });
+    for (const credential of [tokens.accessToken, key]) {
+      const { principal } = await platform.identity.authenticate(credential);
+      expect(principal).toMatchObject({ role: 'auditor', permissions: new Set(['audit:read']) });
+    }
+    await test.superuser(`update genai.roles set permissions = '{}' where tenant_id = $1`, [tenant.id]);
+    expect((await platform.identity.authenticate(key)).principal.permissions).toEqual(new Set());
   });
 
   const endings: Record<string, (person: Furnished) => Promise<unknown>> = {

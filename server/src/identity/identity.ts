@@ -21,10 +21,11 @@ import { type ApiKeyView, createApiKeys } from './keys/api-keys.ts';
 import { createKeyAuthentication } from './keys/key-authentication.ts';
 import { type CreatedApiKey, createNewApiKeys, type NewApiKey } from './keys/new-api-key.ts';
 import { type CreatedOperatorKey, createOperators, type Operator } from './operators/operators.ts';
+import type { Authenticated } from './principal.ts';
 import { authenticationRequired } from './refusals.ts';
 import { createLogin, type LoginRequest } from './sessions/login.ts';
 import { createOwnSessions, type SessionView } from './sessions/own-sessions.ts';
-import { type Authenticated, createSessions, type TokenPair } from './sessions/sessions.ts';
+import { createSessions, type TokenPair } from './sessions/sessions.ts';
 import type { UserChange, UserView } from './users/user-changes.ts';
 import { createUsers, type NewUser } from './users/users.ts';
 

@@ -3,7 +3,7 @@
 export type { OperatorScope } from './acting.ts';
 export { createIdentity, type Identity } from './identity.ts';
 export { operatorRealm } from './operators/operators.ts';
-export type { Authenticated } from './sessions/sessions.ts';
+export type { Authenticated } from './principal.ts';
 export { userStatuses } from './tables.ts';
 export type { UserChange } from './users/user-changes.ts';
 export type { NewUser } from './users/users.ts';

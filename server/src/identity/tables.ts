@@ -1,5 +1,5 @@
 import { text, timestamp } from 'drizzle-orm/pg-core';
-import { bytes, classificationTier, genaiSchema, tenantTier, userRole } from '../db/index.ts';
+import { bytes, classificationTier, genaiSchema, tenantTier } from '../db/index.ts';
 
 /** Whether a user may do anything; `deleted` is final and erases what is personal. */
 export const userStatuses = ['active', 'suspended', 'deleted'] as const;
@@ -18,10 +18,22 @@ export const users = genaiSchema.table('users', {
   id: text('id').notNull(),
   email: text('email').notNull(),
   name: text('name').notNull(),
-  role: userRole('role').notNull(),
+  /** A built-in role, or one of `roles`. */
+  role: text('role').notNull(),
   clearance: classificationTier('clearance').notNull(),
   status: genaiSchema.enum('user_status', userStatuses)('status').notNull().default('active'),
+  teamId: text('team_id'),
   passwordHashSealed: bytes('password_hash_sealed'),
+  createdAt: timestamp('created_at', { withTimezone: true }).notNull().defaultNow(),
+  updatedAt: timestamp('updated_at', { withTimezone: true }).notNull().defaultNow(),
+});
+
+/** The roles that tenants made. */
+export const roles = genaiSchema.table('roles', {
+  tenantId: text('tenant_id').notNull(),
+  name: text('name').notNull(),
+  description: text('description').notNull(),
+  permissions: text('permissions').array().notNull(),
   createdAt: timestamp('created_at', { withTimezone: true }).notNull().defaultNow(),
   updatedAt: timestamp('updated_at', { withTimezone: true }).notNull().defaultNow(),
 });

@@ -8,7 +8,7 @@ import { type App, createApp } from '../../src/app.ts';
 import { prepareFirstRun } from '../../src/cli/first-run.ts';
 import type { FirstRun, FirstRunUser } from '../../src/cli/first-run-file.ts';
 import { loadConfig } from '../../src/config/index.ts';
-import type { UserRole } from '../../src/context.ts';
+import type { BuiltInRole } from '../../src/context.ts';
 import type { TestDatabaseKind } from './database.ts';
 import { makeServerDatabase, type ServerDatabase } from './server-database.ts';
 
@@ -29,7 +29,7 @@ export interface TestApp {
     path: string,
     body?: unknown,
   ) => Promise<Reply>;
-  readonly user: (tenant: 'acme' | 'globex', role: UserRole) => FirstRunUser;
+  readonly user: (tenant: 'acme' | 'globex', role: BuiltInRole) => FirstRunUser;
   readonly close: () => Promise<void>;
 }
 

@@ -4,9 +4,10 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
+import { permissionNames, roleHolds } from '../../src/access/index.ts';
 import { createAuditLog } from '../../src/audit/index.ts';
 import { createFileBlobs } from '../../src/blobs/index.ts';
-import type { Classification, RequestContext, UserRole } from '../../src/context.ts';
+import type { BuiltInRole, Classification, RequestContext } from '../../src/context.ts';
 import { newId } from '../../src/db/index.ts';
 import { createDocuments, type Upload } from '../../src/documents/index.ts';
 import { createSearchIndex } from '../../src/search/index.ts';
@@ -18,7 +19,8 @@ const log = pino({ level: 'silent' });
 /** Who asks; an admin with the highest clearance unless said otherwise. */
 export interface TestPrincipal {
   readonly userId?: string;
-  readonly role?: UserRole;
+  readonly role?: BuiltInRole;
+  readonly teamIds?: readonly string[];
   readonly clearance?: Classification;
   readonly scopes?: readonly string[];
 }
@@ -86,12 +88,21 @@ export function documentsOn({ database, superuser }: TestDatabase) {
 
     /** A request of somebody of a tenant. */
     as(tenantId: string, principal: TestPrincipal = {}): RequestContext {
-      const { userId = 'usr_nobody', role = 'admin', clearance = 'restricted', scopes } = principal;
+      const { userId = 'usr_nobody', role = 'admin', teamIds = [], clearance = 'restricted', scopes } = principal;
+      const permissions = new Set(permissionNames.filter((name) => roleHolds(role, name)));
       return {
         tenantId,
         requestId: newId('request'),
         tier: 'free',
-        principal: { userId, role, clearance, credential: { kind: 'session', id: 'ses_test' }, scopes },
+        principal: {
+          userId,
+          role,
+          permissions,
+          teamIds,
+          clearance,
+          credential: { kind: 'session', id: 'ses_test' },
+          scopes,
+        },
         deadlineMs: Date.now() + 60_000,
         signal: new AbortController().signal,
         log,

@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createFileBlobs } from '../../src/blobs/index.ts';
 import { type Config, loadConfig } from '../../src/config/index.ts';
-import type { Logger, UserRole } from '../../src/context.ts';
+import type { BuiltInRole, Logger } from '../../src/context.ts';
 import { createDocuments } from '../../src/documents/index.ts';
 import { createHttpServer, type Services } from '../../src/http/index.ts';
 import { createMemoryLimits, type TierLimits } from '../../src/limits/index.ts';
@@ -145,14 +145,14 @@ async function addTenant(
 ) {
   const tenant = await people.tenants.create({ slug, name: slug, tier }, { actor: people.actor });
   await services.documents.ensureDefaultCollection({ tenantId: tenant.id });
-  const add = (role: UserRole) => addPerson(people, tenant, role);
+  const add = (role: BuiltInRole) => addPerson(people, tenant, role);
   return { ...tenant, admin: await add('admin'), analyst: await add('analyst'), viewer: await add('viewer') };
 }
 
 async function addPerson(
   people: TestIdentity,
   tenant: { readonly id: string; readonly slug: string },
-  role: UserRole,
+  role: BuiltInRole,
 ): Promise<Person> {
   const email = `${role}@${tenant.slug}.example`;
   const clearance = role === 'admin' ? 'restricted' : 'internal';

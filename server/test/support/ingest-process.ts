@@ -9,6 +9,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { sql } from 'drizzle-orm';
 import { pino } from 'pino';
+import { permissionNames } from '../../src/access/index.ts';
 import { createAuditLog } from '../../src/audit/index.ts';
 import { createFileBlobs } from '../../src/blobs/index.ts';
 import { loadConfig } from '../../src/config/index.ts';
@@ -77,6 +78,8 @@ const ctx: RequestContext = {
   principal: {
     userId: 'usr_crash',
     role: 'admin',
+    permissions: new Set(permissionNames),
+    teamIds: [],
     clearance: 'restricted',
     credential: { kind: 'session', id: 'ses_crash' },
     scopes: undefined,

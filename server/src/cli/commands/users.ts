@@ -1,7 +1,7 @@
 /** `genai users`: the users of a tenant, for its admins. */
 
 import { type Command, Option } from 'commander';
-import type { Classification, UserRole } from '../../context.ts';
+import type { Classification } from '../../context.ts';
 import type { ConnectionOptions } from '../connection.ts';
 import { CommandError } from '../failures.ts';
 import { clearanceOption, roleOption, withLimit, withTenantServer } from '../options.ts';
@@ -21,7 +21,7 @@ interface User {
 
 interface UserOptions extends ConnectionOptions {
   readonly name?: string;
-  readonly role?: UserRole;
+  readonly role?: string;
   readonly clearance?: Classification;
   readonly status?: string;
   readonly passwordStdin?: boolean;

@@ -2,6 +2,7 @@
 
 import { z } from 'zod';
 import { can, permissionNames } from '../../access/index.ts';
+import { credentialKinds } from '../../context.ts';
 import { defineOperation } from '../operation.ts';
 import { user } from '../schemas/people.ts';
 import { snakeCased } from '../schemas/snake-case.ts';
@@ -40,7 +41,7 @@ const me = z
       region: z.string(),
     }),
     permissions: z.array(z.string()).describe('What this credential may do.'),
-    credential: z.object({ kind: z.enum(['session', 'api_key']), id: z.string() }),
+    credential: z.object({ kind: z.enum(credentialKinds), id: z.string() }),
   })
   .meta({ id: 'Me' });
 

@@ -5,7 +5,7 @@ import { userStatuses } from '../../identity/index.ts';
 import { defineOperation } from '../operation.ts';
 import { newUser, password, user } from '../schemas/people.ts';
 import { snakeCased } from '../schemas/snake-case.ts';
-import { classification, idParams, pageFrom, pageOf, pageQuery, plainLine, userRole } from '../schemas/wire.ts';
+import { classification, idParams, pageFrom, pageOf, pageQuery, plainLine, roleName } from '../schemas/wire.ts';
 
 export const userOperations = [
   defineOperation({
@@ -47,7 +47,7 @@ export const userOperations = [
     body: z
       .strictObject({
         name: plainLine(1, 200).exactOptional(),
-        role: userRole.exactOptional(),
+        role: roleName.exactOptional(),
         clearance: classification.exactOptional(),
         status: z.enum(userStatuses).exactOptional(),
         password: password.exactOptional(),

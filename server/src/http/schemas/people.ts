@@ -2,7 +2,7 @@
 
 import { z } from 'zod';
 import { userStatuses } from '../../identity/index.ts';
-import { classification, idOf, names, plainLine, secretOf, time, userRole } from './wire.ts';
+import { classification, idOf, names, plainLine, roleName, secretOf, time } from './wire.ts';
 
 /** A user of the caller's tenant. */
 export const user = z
@@ -10,7 +10,7 @@ export const user = z
     id: idOf('user'),
     email: names(z.string(), 'user.email'),
     name: z.string(),
-    role: userRole,
+    role: roleName,
     clearance: classification,
     status: z.enum(userStatuses),
     created_at: time,
@@ -28,7 +28,7 @@ export const newUser = z
   .strictObject({
     email: names(plainLine(3, 254), 'user.email').meta({ format: 'email' }),
     name: plainLine(1, 200),
-    role: userRole,
+    role: roleName,
     clearance: classification,
     password: password.exactOptional(),
   })

@@ -1,7 +1,7 @@
 /** The vocabulary of the wire: snake_case JSON, times as RFC 3339 in UTC, money as decimal strings. */
 
 import { z } from 'zod';
-import { classifications, tenantTiers, userRoles } from '../../context.ts';
+import { builtInRoles, classifications, tenantTiers } from '../../context.ts';
 import { dollarsFromNano } from '../../ledger/index.ts';
 
 /** Sensitivity of content. */
@@ -10,8 +10,11 @@ export const classification = z.enum(classifications).meta({
   description: 'Sensitivity, lowest first; a clearance is the highest that a user may see.',
 });
 
-/** Role of a user. */
-export const userRole = z.enum(userRoles).meta({ id: 'UserRole', description: 'Role within the tenant.' });
+/** Name of a role. */
+export const roleName = z
+  .string()
+  .regex(/^[a-z][a-z0-9-]{1,62}$/, 'must be 2 to 63 lower-case letters, digits and hyphens, a letter first')
+  .meta({ id: 'RoleName', description: `${builtInRoles.join(', ')}, or a role of the tenant's own.` });
 
 /** Service level of a tenant. */
 export const tenantTier = z.enum(tenantTiers).meta({ id: 'TenantTier', description: 'Service level of a tenant.' });

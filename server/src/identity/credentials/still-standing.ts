@@ -10,8 +10,9 @@ import { unionAll } from 'drizzle-orm/pg-core';
 import { exceeds } from '../../access/index.ts';
 import type { Principal } from '../../context.ts';
 import type { Database, SystemTx } from '../../db/index.ts';
-import type { Authenticated } from '../sessions/sessions.ts';
-import { apiKeys, sessions, tenants, users } from '../tables.ts';
+import { type Authenticated, authenticatedFrom, principalColumns } from '../principal.ts';
+import { isRoleOfUser } from '../roles/held-role.ts';
+import { apiKeys, roles, sessions, tenants, users } from '../tables.ts';
 
 /** What the look needs. */
 export interface StillStandingOptions {
@@ -27,34 +28,29 @@ export function createStillStanding({ database, now }: StillStandingOptions) {
     const standing = new Map(rows.map((row) => [row.credentialId, row]));
     const isStanding = ({ principal }: Authenticated) => {
       const row = standing.get(principal.credential.id);
-      return row?.userId === principal.userId && !exceeds(principal, principalNow(principal, row));
+      if (row?.userId !== principal.userId) return false;
+      return !exceeds(principal, authenticatedFrom(row, principal.credential, row.scopes ?? undefined).principal);
     };
     return new Set(callers.filter(isStanding));
   };
 }
 
-/** The principal that the credential would give now. */
-function principalNow(before: Principal, { role, clearance, scopes }: StandingRow): Principal {
-  return { ...before, role, clearance, scopes: scopes ?? undefined };
-}
-
-type StandingRow = Awaited<ReturnType<typeof standingRows>>[number];
-
 /** A row for each credential that stands, with the rights of its user as they are. */
 function standingRows(tx: SystemTx, callers: readonly Authenticated[], at: Date) {
   const isActive = and(eq(users.status, 'active'), eq(tenants.status, 'active'));
-  const rights = { userId: users.id, role: users.role, clearance: users.clearance };
   const ofSessions = tx
-    .select({ credentialId: sessions.id, ...rights, scopes: sql<string[] | null>`null::text[]` })
+    .select({ credentialId: sessions.id, ...principalColumns, scopes: sql<string[] | null>`null::text[]` })
     .from(sessions)
     .innerJoin(users, and(eq(users.tenantId, sessions.tenantId), eq(users.id, sessions.userId)))
     .innerJoin(tenants, eq(tenants.tenantId, sessions.tenantId))
+    .leftJoin(roles, isRoleOfUser)
     .where(and(isOneOf(sessions, callers, 'session'), gt(sessions.expiresAt, at), isActive));
   const ofKeys = tx
-    .select({ credentialId: apiKeys.id, ...rights, scopes: sql<string[] | null>`${apiKeys.scopes}` })
+    .select({ credentialId: apiKeys.id, ...principalColumns, scopes: sql<string[] | null>`${apiKeys.scopes}` })
     .from(apiKeys)
     .innerJoin(users, and(eq(users.tenantId, apiKeys.tenantId), eq(users.id, apiKeys.userId)))
     .innerJoin(tenants, eq(tenants.tenantId, apiKeys.tenantId))
+    .leftJoin(roles, isRoleOfUser)
     .where(and(isOneOf(apiKeys, callers, 'api_key'), isNull(apiKeys.revokedAt), gt(apiKeys.expiresAt, at), isActive));
   return unionAll(ofSessions, ofKeys);
 }

@@ -1,7 +1,6 @@
 /** What an API key may be limited to and how long it lives: never more than whoever makes it holds. */
 
-import { can, isPermission, type Permission, roleHolds } from '../../access/index.ts';
-import type { UserRole } from '../../context.ts';
+import { can, isPermission, type Permission, type Role } from '../../access/index.ts';
 import { AppError } from '../../errors.ts';
 import type { Acting } from '../acting.ts';
 import { invalidField } from '../refusals.ts';
@@ -27,13 +26,13 @@ export function scopesFor(acting: Acting, asked: readonly Permission[] | undefin
 }
 
 /** @throws {AppError} permission_denied when a scope is beyond its maker, request_invalid when it is beyond its user. */
-export function assertScopes(scopes: readonly string[] | undefined, acting: Acting, role: UserRole): void {
+export function assertScopes(scopes: readonly string[] | undefined, acting: Acting, role: Role): void {
   for (const [index, scope] of (scopes ?? []).entries()) {
     if (!isPermission(scope)) throw invalidField(`/scopes/${index}`, 'This is no permission any more.');
     const decision = 'principal' in acting ? can(acting.principal, scope) : undefined;
     if (decision?.allowed === false) throw new AppError('permission_denied', { detail: decision.reason });
-    if (!roleHolds(role, scope))
-      throw invalidField(`/scopes/${index}`, `The role of the user, ${role}, does not hold ${scope}.`);
+    if (!role.permissions.has(scope))
+      throw invalidField(`/scopes/${index}`, `The role of the user, ${role.name}, does not hold ${scope}.`);
   }
 }
 

@@ -7,9 +7,10 @@
 import { and, eq, isNull, lt, or } from 'drizzle-orm';
 import type { Database, SystemTx } from '../../db/index.ts';
 import { isSameSecret, type OpaqueTokens } from '../credentials/opaque-tokens.ts';
+import { type Authenticated, authenticatedFrom, principalColumns } from '../principal.ts';
 import { authenticationRequired } from '../refusals.ts';
-import type { Authenticated } from '../sessions/sessions.ts';
-import { apiKeys, tenants, users } from '../tables.ts';
+import { isRoleOfUser } from '../roles/held-role.ts';
+import { apiKeys, roles, tenants, users } from '../tables.ts';
 
 /** How exact `last_used_at` is: a key in use costs one write per minute, not one per request. */
 const lastUsedStepMs = 60_000;
@@ -35,13 +36,7 @@ export function createKeyAuthentication({ database, opaqueTokens, now }: KeyAuth
       return found;
     });
     if (row === undefined) throw authenticationRequired('The API key, its user or its tenant is not active.');
-    const { tenantId, tier, userId, role, clearance, id, scopes } = row;
-    const credentialOfKey = { kind: 'api_key', id } as const;
-    return {
-      tenantId,
-      tier,
-      principal: { userId, role, clearance, credential: credentialOfKey, scopes: scopes ?? undefined },
-    };
+    return authenticatedFrom(row, { kind: 'api_key', id: row.id }, row.scopes ?? undefined);
   };
 
   function isStale(lastUsedAt: Date | null): boolean {
@@ -62,12 +57,8 @@ async function findKey(tx: SystemTx, id: string) {
   const isActive = and(isNull(apiKeys.revokedAt), eq(users.status, 'active'), eq(tenants.status, 'active'));
   const [row] = await tx
     .select({
-      tenantId: apiKeys.tenantId,
-      tier: tenants.tier,
+      ...principalColumns,
       id: apiKeys.id,
-      userId: apiKeys.userId,
-      role: users.role,
-      clearance: users.clearance,
       scopes: apiKeys.scopes,
       secretHash: apiKeys.secretHash,
       expiresAt: apiKeys.expiresAt,
@@ -76,6 +67,7 @@ async function findKey(tx: SystemTx, id: string) {
     .from(apiKeys)
     .innerJoin(users, and(eq(users.tenantId, apiKeys.tenantId), eq(users.id, apiKeys.userId)))
     .innerJoin(tenants, eq(tenants.tenantId, apiKeys.tenantId))
+    .leftJoin(roles, isRoleOfUser)
     .where(and(eq(apiKeys.id, id), isActive));
   return row;
 }

@@ -14,6 +14,7 @@ import { type Acting, actingUserId, assertMay, assertMayGrant, changeEvent } fro
 import type { OpaqueTokens } from '../credentials/opaque-tokens.ts';
 import { checkedName } from '../input.ts';
 import { invalidField, notFound } from '../refusals.ts';
+import { heldRole } from '../roles/held-role.ts';
 import { apiKeys, users } from '../tables.ts';
 import { assertScopes, checkedScopes, expiryFrom, scopesFor } from './api-key-rights.ts';
 import { type ApiKeyView, apiKeyColumns } from './api-keys.ts';
@@ -90,7 +91,7 @@ async function lockOwner(tx: TenantTx, userId: string) {
   const [user] = await tx.select(columns).from(users).where(eq(users.id, userId)).for('no key update');
   if (user === undefined || user.status === 'deleted') throw notFound();
   if (user.status !== 'active') throw new AppError('state_conflict', { detail: 'The user is suspended.' });
-  return user;
+  return { role: await heldRole(tx, user.role), clearance: user.clearance };
 }
 
 async function assertRoom(tx: TenantTx, userId: string): Promise<void> {

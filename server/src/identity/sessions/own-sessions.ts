@@ -43,11 +43,13 @@ export function createOwnSessions({ database, vault, audit, now }: OwnSessionsOp
   }
 
   return {
-    /** Ends the caller's own session. @throws {AppError} state_conflict for an API key, which has none. */
+    /** Ends the caller's own session. @throws {AppError} state_conflict for a credential that has none. */
     logout(ctx: RequestContext): Promise<void> {
       const { kind, id } = ctx.principal.credential;
       if (kind === 'session') return end(ctx, id);
-      throw new AppError('state_conflict', { detail: 'An API key has no session to end; revoke the key instead.' });
+      throw new AppError('state_conflict', {
+        detail: 'This credential has no session to end; an API key is revoked instead.',
+      });
     },
 
     /** The caller's own sessions, the one used last first; at most 20. */

@@ -7,26 +7,20 @@
 
 import { and, desc, eq, exists, lte, notInArray, or } from 'drizzle-orm';
 import type { AuditEvent, AuditLog } from '../../audit/index.ts';
-import type { Principal, TenantTier } from '../../context.ts';
 import { type Database, newId, type TenantTx } from '../../db/index.ts';
 import type { Vault } from '../../vault/index.ts';
 import type { AccessClaims, AccessTokens } from '../credentials/access-tokens.ts';
 import { isSameSecret, type OpaqueTokens } from '../credentials/opaque-tokens.ts';
+import { type Authenticated, authenticatedFrom, principalColumns } from '../principal.ts';
 import { authenticationRequired } from '../refusals.ts';
-import { sessions, tenants, users } from '../tables.ts';
+import { isRoleOfUser } from '../roles/held-role.ts';
+import { roles, sessions, tenants, users } from '../tables.ts';
 
 /** What a login or refresh returns. */
 export interface TokenPair {
   readonly accessToken: string;
   readonly expiresInSeconds: number;
   readonly refreshToken: string;
-}
-
-/** Who a credential belongs to. */
-export interface Authenticated {
-  readonly tenantId: string;
-  readonly tier: TenantTier;
-  readonly principal: Principal;
 }
 
 /** Sessions of a user at most; the login that exceeds it ends the one used longest ago. */
@@ -137,16 +131,15 @@ export function createSessions(options: SessionsOptions) {
     async authenticate({ tenantId, userId, sessionId }: AccessClaims): Promise<Authenticated> {
       const [row] = await database.withTenant({ tenantId }, (tx) =>
         tx
-          .select({ tier: tenants.tier, role: users.role, clearance: users.clearance, expiresAt: sessions.expiresAt })
+          .select({ ...principalColumns, expiresAt: sessions.expiresAt })
           .from(sessions)
           .innerJoin(users, and(eq(users.tenantId, sessions.tenantId), eq(users.id, sessions.userId)))
           .innerJoin(tenants, eq(tenants.tenantId, sessions.tenantId))
+          .leftJoin(roles, isRoleOfUser)
           .where(and(eq(sessions.id, sessionId), eq(sessions.userId, userId), isActive)),
       );
       if (row === undefined || row.expiresAt.getTime() <= now()) throw authenticationRequired('The session is over.');
-      const { tier, role, clearance } = row;
-      const credential = { kind: 'session', id: sessionId } as const;
-      return { tenantId, tier, principal: { userId, role, clearance, credential, scopes: undefined } };
+      return authenticatedFrom(row, { kind: 'session', id: sessionId });
     },
   };
 }

@@ -1,7 +1,8 @@
 /** The rules for changing a user: what a change may hold, who may make it, and that an admin remains. */
 
 import { and, asc, eq } from 'drizzle-orm';
-import { type Classification, classifications, type UserRole, userRoles } from '../../context.ts';
+import type { Role } from '../../access/index.ts';
+import { type Classification, classifications } from '../../context.ts';
 import type { TenantTx } from '../../db/index.ts';
 import { AppError } from '../../errors.ts';
 import { type Acting, actingUserId, assertMayGrant } from '../acting.ts';
@@ -14,7 +15,7 @@ export interface UserView {
   readonly id: string;
   readonly email: string;
   readonly name: string;
-  readonly role: UserRole;
+  readonly role: string;
   readonly clearance: Classification;
   readonly status: UserStatus;
   readonly createdAt: Date;
@@ -24,7 +25,7 @@ export interface UserView {
 /** What may change of a user; what is left out stays. */
 export interface UserChange {
   readonly name?: string;
-  readonly role?: UserRole;
+  readonly role?: string;
   readonly clearance?: Classification;
   readonly status?: UserStatus;
   readonly password?: string;
@@ -34,7 +35,7 @@ export interface UserChange {
 export function checkedChange({ name, role, clearance, status, password }: UserChange): UserChange {
   const change = {
     ...(name === undefined ? {} : { name: checkedName(name) }),
-    ...(role === undefined ? {} : { role: checkedChoice(role, userRoles, '/role') }),
+    ...(role === undefined ? {} : { role }),
     ...(clearance === undefined ? {} : { clearance: checkedChoice(clearance, classifications, '/clearance') }),
     ...(status === undefined ? {} : { status: checkedChoice(status, userStatuses, '/status') }),
     ...(password === undefined ? {} : { password }),
@@ -58,23 +59,34 @@ export async function lockActiveAdmins(tx: TenantTx): Promise<readonly string[]>
   return rows.map(({ id }) => id);
 }
 
+/** A change of a user and what decides whether it is allowed. */
+export interface ProposedChange {
+  readonly before: UserView;
+  /** The role that the user holds. */
+  readonly held: Role;
+  readonly change: UserChange;
+  /** The role that the change gives. */
+  readonly given: Role | undefined;
+  /** The locked active admins; empty when neither role nor status changes. */
+  readonly admins: readonly string[];
+}
+
 /**
  * Whether this change of this user by this caller is allowed.
- * @param admins the locked active admins; empty when neither role nor status changes.
  * @throws {AppError} permission_denied, classification_denied, or state_conflict for the last admin.
  */
-export function assertAllowed(acting: Acting, before: UserView, change: UserChange, admins: readonly string[]): void {
+export function assertAllowed(acting: Acting, { before, held, change, given, admins }: ProposedChange): void {
   const { role, clearance, status, password } = change;
   const changesRights = role !== undefined || clearance !== undefined || status !== undefined;
   if (changesRights && actingUserId(acting) === before.id) {
     throw new AppError('permission_denied', { detail: 'Nobody changes their own role, clearance or status.' });
   }
   assertMayGrant(acting, {
-    ...(role === undefined ? {} : { role }),
+    ...(given === undefined ? {} : { role: given }),
     ...(clearance === undefined ? {} : { clearance }),
   });
   // Whoever sets a password can log in with it, and with all that the user has.
-  if (password !== undefined) assertMayGrant(acting, { role: before.role, clearance: before.clearance });
+  if (password !== undefined) assertMayGrant(acting, { role: held, clearance: before.clearance });
   const staysAdmin = (role ?? before.role) === 'admin' && (status ?? before.status) === 'active';
   if (!staysAdmin && admins.includes(before.id) && admins.length === 1) {
     throw new AppError('state_conflict', {

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type TestDatabase, testDatabases } from '../../../test/support/database.ts';
 import { contextOf, identityOn, type TestIdentity, testPassword } from '../../../test/support/identity.ts';
-import { classifications, userRoles } from '../../context.ts';
+import { builtInRoles, classifications } from '../../context.ts';
 import { newId } from '../../db/index.ts';
 import { isAppError } from '../../errors.ts';
 import type { UserChange } from '../index.ts';
@@ -95,7 +95,7 @@ describe.each(testDatabases)('users on $name', ({ open }) => {
     const { key } = await platform.identity.createApiKey(admin.ctx, { name: 'k' });
     const byKey = contextOf(await platform.identity.authenticate(key));
     const changes: UserChange[] = [
-      ...userRoles.map((role) => ({ role })),
+      ...builtInRoles.map((role) => ({ role })),
       ...classifications.map((clearance) => ({ clearance })),
       { status: 'suspended' },
       { name: 'New name', clearance: 'restricted' },

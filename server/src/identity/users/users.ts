@@ -8,7 +8,7 @@
 
 import { and, asc, eq, gt, isNull, ne } from 'drizzle-orm';
 import type { AuditLog } from '../../audit/index.ts';
-import { type Classification, classifications, type RequestContext, type UserRole, userRoles } from '../../context.ts';
+import { type Classification, classifications, type RequestContext } from '../../context.ts';
 import { type Database, isId, newId, type TenantTx } from '../../db/index.ts';
 import { AppError } from '../../errors.ts';
 import type { Vault } from '../../vault/index.ts';
@@ -24,6 +24,7 @@ import {
   pageFrom,
 } from '../input.ts';
 import { invalidField, notFound } from '../refusals.ts';
+import { heldRole, roleToGive } from '../roles/held-role.ts';
 import { passwordCell } from '../sessions/login.ts';
 import { apiKeys, sessions, users } from '../tables.ts';
 import { assertAllowed, checkedChange, lockActiveAdmins, type UserChange, type UserView } from './user-changes.ts';
@@ -32,7 +33,8 @@ import { assertAllowed, checkedChange, lockActiveAdmins, type UserChange, type U
 export interface NewUser {
   readonly email: string;
   readonly name: string;
-  readonly role: UserRole;
+  /** A built-in role, or one of the tenant's own. */
+  readonly role: string;
   readonly clearance: Classification;
   readonly password?: string;
 }
@@ -66,19 +68,20 @@ export function createUsers({ database, vault, audit, passwords, now }: UsersOpt
       const email = normalisedEmail(input.email);
       if (email === undefined) throw invalidField('/email', 'Use an e-mail address.');
       const name = checkedName(input.name);
-      const role = checkedChoice(input.role, userRoles, '/role');
       const clearance = checkedChoice(input.clearance, classifications, '/clearance');
-      assertMayGrant(acting, { role, clearance });
+      assertMayGrant(acting, { clearance });
       const tenantVault = await vault.forTenant(acting);
       const id = newId('user');
       const hash = input.password === undefined ? undefined : await passwords.hash(input.password);
       const passwordHashSealed = hash === undefined ? null : tenantVault.seal(passwordCell(id), hash, 'secret');
       return database.withTenant(acting, async (tx) => {
-        const row = { tenantId: acting.tenantId, id, email, name, role, clearance, passwordHashSealed };
+        const role = await roleToGive(tx, input.role);
+        assertMayGrant(acting, { role });
+        const row = { tenantId: acting.tenantId, id, email, name, role: role.name, clearance, passwordHashSealed };
         const [user] = await tx.insert(users).values(row).onConflictDoNothing().returning(columns);
         if (user === undefined)
           throw new AppError('state_conflict', { detail: 'There is a user with this address already.' });
-        const facts = { details: { role, clearance }, personal: { email, name } };
+        const facts = { details: { role: role.name, clearance }, personal: { email, name } };
         await audit.append(tx, tenantVault, changeEvent(acting, 'user.created', { kind: 'user', id }, facts));
         return user;
       });
@@ -124,7 +127,9 @@ export function createUsers({ database, vault, audit, passwords, now }: UsersOpt
         const admins = change.role === undefined && change.status === undefined ? [] : await lockActiveAdmins(tx);
         const [before] = await tx.select(columns).from(users).where(eq(users.id, id)).for('no key update');
         if (before === undefined || before.status === 'deleted') throw notFound();
-        assertAllowed(acting, before, change, admins);
+        const held = await heldRole(tx, before.role);
+        const given = change.role === undefined ? undefined : await roleToGive(tx, change.role);
+        assertAllowed(acting, { before, held, change, given, admins });
         const [user] = await tx.update(users).set(rowChange()).where(eq(users.id, id)).returning(columns);
         if (user === undefined) throw new Error('A locked row must not vanish.');
         if (user.status !== 'active' || hash !== undefined) await tx.delete(sessions).where(eq(sessions.userId, id));
