@@ -44,6 +44,9 @@ const upstreamResponseBytesMax = 64 * 1024 * 1024;
 /** How long after its deadline an attempt without settlement counts as lost to a crash. */
 const orphanGraceMs = 60_000;
 
+/** How long after it was named a foreign id comes to the notice of operators at most. */
+const foreignIdIntervalMs = 1000;
+
 /** How often interrupted requests are looked for. */
 const orphanIntervalMs = 60_000;
 
@@ -159,6 +162,7 @@ async function openFlows(
   const retrieve = createRetrieve({ database, vault, documents, search, embedder, candidates });
   const provider = upstream === undefined ? undefined : createOpenAiCompatibleProvider(upstream);
   const { outputTokensMax } = config.llm;
+  const foreignIds = createForeignIdWatch(database, audit);
   const services: Services = {
     identity,
     tenants,
@@ -168,7 +172,7 @@ async function openFlows(
     models: createModels(upstream, now),
     ledger,
     audit,
-    onNotFound: createForeignIdWatch(database, audit),
+    onNotFound: foreignIds.notice,
     limits,
     metrics: withGauges(metrics, scheduler, ledger),
     health: {
@@ -190,6 +194,7 @@ async function openFlows(
     async listen() {
       await settleOrphans(infrastructure.isOnlyProcess ? now() : lostBefore());
       closers.push(every(orphanIntervalMs, log, () => settleOrphans(lostBefore())));
+      closers.push(foreignIds.look, every(foreignIdIntervalMs, log, foreignIds.look));
       await jobs.start({ ingest, collectOrphans: (signal) => collectOrphans({ database, blobs }, signal) });
       closers.push(jobs.stop);
       const address = await http.listen();

@@ -249,7 +249,9 @@ describe('the id of another tenant', () => {
         (await securityEvents()).filter(({ details }) => [foreign, absent].includes(String(details['id'])));
       const requestId = a?.answer.headers.get('x-request-id');
       if (list !== 'sessions')
-        await expect.poll(async () => (await events()).map(({ request_id: request }) => request)).toContain(requestId);
+        await expect
+          .poll(async () => (await events()).map(({ request_id: request }) => request), { timeout: 10_000 })
+          .toContain(requestId);
       expect(JSON.stringify(await events())).not.toContain(absent);
     },
   );

@@ -1,7 +1,8 @@
 /**
  * Notices when somebody names an id of another tenant.
  *
- * The answer is the same as for an id that never existed, and is sent before this looks; only operators learn of it.
+ * The answer is the same as for an id that never existed, and so is the work done for it: ids are remembered, and looked
+ * up together some time later, so that neither this answer nor the next one takes longer for a foreign id.
  */
 
 import { sql } from 'drizzle-orm';
@@ -19,26 +20,63 @@ const tables = {
 
 type Kind = keyof typeof tables;
 
-/** Makes a function that records a security event when an id, which the caller was told does not exist, is another tenant's. */
-export function createForeignIdWatch(
-  database: Database,
-  audit: Pick<AuditLog, 'recordSecurityEvent'>,
-): (ctx: RequestContext, id: string) => Promise<void> {
-  return async function watch({ tenantId, requestId, principal }, id) {
-    const kind = (Object.keys(tables) as Kind[]).find((name) => isId(name, id));
-    if (kind === undefined) return;
+/** Ids that are remembered at most; who names more between two looks is noticed for these. */
+const noticedMax = 10_000;
+
+/** An id that somebody was told does not exist. */
+interface Noticed {
+  readonly ctx: Pick<RequestContext, 'tenantId' | 'requestId' | 'principal'>;
+  readonly kind: Kind;
+  readonly id: string;
+}
+
+/** The watch. */
+export interface ForeignIdWatch {
+  /** Remembers an id that the caller was told does not exist. Does the same for every id, and no more than that. */
+  readonly notice: (ctx: Noticed['ctx'], id: string) => void;
+  /** Records a security event for each remembered id that is another tenant's, and forgets them all. */
+  readonly look: () => Promise<void>;
+}
+
+/** Makes the watch; `look` is to be called every now and then. */
+export function createForeignIdWatch(database: Database, audit: Pick<AuditLog, 'recordSecurityEvent'>): ForeignIdWatch {
+  let noticed: Noticed[] = [];
+
+  async function ownersOf(kind: Kind, ids: readonly string[]): Promise<ReadonlyMap<string, string>> {
+    if (ids.length === 0) return new Map();
     const { rows } = await database.asSystem('audit.security', (tx) =>
-      tx.execute<{ tenant_id: string }>(sql`select tenant_id from ${tables[kind]} where id = ${id}`),
+      tx.execute<{ id: string; tenant_id: string }>(
+        sql`select id, tenant_id from ${tables[kind]} where id = any(${sql.param(ids)}::text[])`,
+      ),
     );
-    const owner = rows[0]?.tenant_id;
-    if (owner === undefined || owner === tenantId) return;
-    await audit.recordSecurityEvent({
-      tenantId,
-      kind: 'foreign_id.named',
-      severity: 'medium',
-      requestId,
-      userId: principal.userId,
-      details: { kind, id, owner },
-    });
+    return new Map(rows.map((row) => [row.id, row.tenant_id]));
+  }
+
+  return {
+    notice({ tenantId, requestId, principal }, id) {
+      const kind = (Object.keys(tables) as Kind[]).find((name) => isId(name, id));
+      if (kind !== undefined && noticed.length < noticedMax)
+        noticed.push({ ctx: { tenantId, requestId, principal }, kind, id });
+    },
+
+    async look() {
+      const batch = noticed;
+      noticed = [];
+      for (const [kind, items] of Map.groupBy(batch, (item) => item.kind)) {
+        const owners = await ownersOf(kind, [...new Set(items.map(({ id }) => id))]);
+        for (const { ctx, id } of items) {
+          const owner = owners.get(id);
+          if (owner === undefined || owner === ctx.tenantId) continue;
+          await audit.recordSecurityEvent({
+            tenantId: ctx.tenantId,
+            kind: 'foreign_id.named',
+            severity: 'medium',
+            requestId: ctx.requestId,
+            userId: ctx.principal.userId,
+            details: { kind, id, owner },
+          });
+        }
+      }
+    },
   };
 }

@@ -8,5 +8,5 @@ export {
   type StoredSecurityEvent,
 } from './audit-log.ts';
 export { type AuditActor, type AuditEvent, actorOf, type JsonValue } from './event.ts';
-export { createForeignIdWatch } from './foreign-ids.ts';
+export { createForeignIdWatch, type ForeignIdWatch } from './foreign-ids.ts';
 export { incidentSeverities } from './tables.ts';

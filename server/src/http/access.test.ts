@@ -10,7 +10,7 @@ let server: TestServer;
 const notFound: string[] = [];
 beforeAll(async () => {
   const environment = { RATE_LIMIT_ANONYMOUS_REQUESTS_PER_MINUTE: '1000000', METRICS_TOKEN: 'metrics-token-of-tests' };
-  server = await openTestServer({ environment, services: { onNotFound: async (_ctx, id) => void notFound.push(id) } });
+  server = await openTestServer({ environment, services: { onNotFound: (_ctx, id) => void notFound.push(id) } });
 });
 afterAll(() => server.stop());
 

@@ -47,5 +47,5 @@ export interface Services {
   /** What is counted. */
   readonly metrics: Metrics;
   /** Told when a caller named an id that is not theirs to see, so that operators can learn of probing; changes no answer. */
-  readonly onNotFound?: (ctx: RequestContext, id: string) => Promise<void>;
+  readonly onNotFound?: (ctx: RequestContext, id: string) => void;
 }

@@ -118,8 +118,7 @@ export function sendError(
   // Requests that failed before the first hook have no state.
   const ctx = (request.state as FastifyRequest['state'] | undefined)?.ctx;
   if (error.code === 'rate_limit_exceeded') services.metrics.rateLimited.add({ tier: ctx?.tier ?? 'anonymous' });
-  if (error.code === 'resource_not_found' && ctx !== undefined)
-    void services.onNotFound?.(ctx, idOf(request)).catch(() => {});
+  if (error.code === 'resource_not_found' && ctx !== undefined) services.onNotFound?.(ctx, idOf(request));
   if (error.code === 'request_cancelled' || reply.raw.headersSent) {
     // There is nobody to tell, or something else was already told.
     reply.hijack();
