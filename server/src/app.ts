@@ -12,6 +12,7 @@ import type { Config } from './config/index.ts';
 import type { Logger } from './context.ts';
 import { openDatabase } from './db/index.ts';
 import { collectOrphans, createDocuments, createParser, type Documents } from './documents/index.ts';
+import { createEgress } from './egress/index.ts';
 import { componentsHealth } from './health.ts';
 import { createHttpServer, type Services } from './http/index.ts';
 import { createIdentity } from './identity/index.ts';
@@ -89,7 +90,8 @@ async function openInfrastructure(config: Config, log: Logger, closers: Closers)
   const { queueMax, timeoutMs } = config.embeddings;
   const embedder = createUseLiteEmbedder({ queueTextsMax: queueMax, timeoutMs });
   closers.push(embedder.close);
-  const upstream = modelEndpoint(config.llm, upstreamResponseBytesMax);
+  const egress = createEgress({ settings: config.egress, onOutcome: metrics.egressCalls.add });
+  const upstream = modelEndpoint(config.llm, egress, upstreamResponseBytesMax);
   if (upstream !== undefined) closers.push(upstream.close);
   return {
     metrics,
@@ -104,6 +106,7 @@ async function openInfrastructure(config: Config, log: Logger, closers: Closers)
     search: createSearchIndex(),
     scheduler: createScheduler(config.scheduler),
     embedder,
+    egress,
     upstream,
   };
 }

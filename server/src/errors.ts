@@ -88,6 +88,13 @@ export const errorCodes = {
     retryable: false,
   },
 
+  egress_denied: {
+    status: 400,
+    title: 'This server does not call that address.',
+    fix: 'Use an address that satisfies the rule named in `detail`, or have the operator allow it with the EGRESS settings.',
+    retryable: false,
+  },
+
   input_blocked: {
     status: 400,
     title: 'The input was blocked by the guard.',
@@ -201,6 +208,18 @@ export const errorCodes = {
     title: 'The model endpoint is limiting requests.',
     fix: 'Wait as long as Retry-After says.',
     retryable: true,
+  },
+  egress_unavailable: {
+    status: 502,
+    title: 'The other server did not answer.',
+    fix: 'Check the address and whether its server is up, then try again.',
+    retryable: true,
+  },
+  egress_rejected: {
+    status: 502,
+    title: 'The answer of the other server was not accepted.',
+    fix: 'See `detail`; the other server must answer otherwise, or be another.',
+    retryable: false,
   },
   server_draining: {
     status: 503,

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { Config } from './config/index.ts';
 import type { TenantTier } from './context.ts';
 import type { Database } from './db/index.ts';
+import type { Egress } from './egress/index.ts';
 import type { ComponentCheck } from './health.ts';
 import type { TierLimits } from './limits/index.ts';
 import { createOpenAiUpstream, type Embedder, type OpenAiUpstream } from './llm/index.ts';
@@ -41,12 +42,17 @@ export function tierLimits(limits: Config['limits']): Readonly<Record<TenantTier
 const publicEndpoint = 'https://api.openai.com/v1';
 
 /** The endpoint that chats and answers go to; `undefined` when answers are quoted from the documents only. */
-export function modelEndpoint(llm: Config['llm'], responseBytesMax: number): OpenAiUpstream | undefined {
+export function modelEndpoint(
+  llm: Config['llm'],
+  egress: Pick<Egress, 'pool'>,
+  responseBytesMax: number,
+): OpenAiUpstream | undefined {
   const isConfigured = llm.apiKey !== undefined || llm.baseUrl !== publicEndpoint;
   if (llm.provider === 'extractive' || (llm.provider === 'auto' && !isConfigured)) return undefined;
   const { baseUrl, apiKey, connectionsMax, connectTimeoutMs, firstByteTimeoutMs, idleTimeoutMs, attemptsMax } = llm;
   return createOpenAiUpstream({
     baseUrl,
+    egress,
     apiKey,
     connectionsMax,
     connectTimeoutMs,

@@ -52,6 +52,13 @@ const observedIn: Readonly<Record<string, readonly string[]>> = {
   'src/worker/jobs.test.ts': ['INGEST_CONCURRENCY'],
   'src/ingest/ingest.test.ts': ['INGEST_ATTEMPTS_MAX', 'INGEST_TIMEOUT_MS', 'EMBEDDINGS_BATCH_SIZE'],
   'src/llm/embedders/use-lite.test.ts': ['EMBEDDINGS_QUEUE_MAX queueTextsMax', 'EMBEDDINGS_TIMEOUT_MS'],
+  'src/egress/egress.test.ts': [
+    ...['EGRESS_TIMEOUT_MS', 'EGRESS_IDLE_TIMEOUT_MS', 'EGRESS_RESPONSE_BYTES_MAX', 'EGRESS_CONNECTIONS_MAX'],
+  ],
+  'src/egress/policy.test.ts': [
+    ...['EGRESS_HTTP_ALLOWED', 'EGRESS_PORTS', 'EGRESS_ALLOWED_NETWORKS', 'EGRESS_DENIED_NETWORKS'],
+    'EGRESS_CONNECT_TIMEOUT_MS',
+  ],
   'src/ledger/group-commit.test.ts': ['SETTLE_BATCH_MAX batchMax'],
   'src/telemetry/logger.test.ts': ['DEBUG', 'LOG_LEVEL'],
   'src/telemetry/tracing.test.ts': [

@@ -4,6 +4,7 @@ import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { loadConfig } from '../src/config/index.ts';
+import { createEgress } from '../src/egress/index.ts';
 import { createRedisPool } from '../src/redis/index.ts';
 import { modelEndpoint } from '../src/settings.ts';
 import { startTestApp, type TestApp } from './support/app.ts';
@@ -172,7 +173,7 @@ describe('a connection that cannot be made', () => {
       REDIS_POOL_SIZE: '1',
     };
     const { config } = loadConfig({ environment, directory: tmpdir() });
-    const endpoint = modelEndpoint(config.llm, 1000);
+    const endpoint = modelEndpoint(config.llm, createEgress({ settings: config.egress }), 1000);
     const startedMs = performance.now();
     try {
       await expect(endpoint?.listModels(new AbortController().signal)).rejects.toMatchObject({

@@ -3,6 +3,7 @@
 import { client } from './categories/client.ts';
 import { database } from './categories/database.ts';
 import { documents } from './categories/documents.ts';
+import { egress } from './categories/egress.ts';
 import { embeddings } from './categories/embeddings.ts';
 import { encryption } from './categories/encryption.ts';
 import { limits } from './categories/limits.ts';
@@ -27,6 +28,7 @@ export const registry = {
   embeddings,
   llm,
   query,
+  egress,
   scheduler,
   limits,
   observability,

@@ -32,6 +32,22 @@ describe('rules between settings', () => {
     expect(problemsOf(production)).toEqual([]);
   });
 
+  it.each([
+    ['EGRESS_ALLOWED_NETWORKS', '10.0.0.0/33'],
+    ['EGRESS_ALLOWED_NETWORKS', 'intranet'],
+    ['EGRESS_ALLOWED_NETWORKS', '10.0.0.0/8/8'],
+    ['EGRESS_ALLOWED_NETWORKS', '10.0.0.0/'],
+    ['EGRESS_ALLOWED_NETWORKS', '010.0.0.1'],
+    ['EGRESS_DENIED_NETWORKS', 'fe80::1%eth0/64'],
+    ['EGRESS_DENIED_NETWORKS', 'fd00::/129'],
+    ['EGRESS_PORTS', '0'],
+    ['EGRESS_PORTS', '65536'],
+    ['EGRESS_PORTS', '9001-9000'],
+    ['EGRESS_PORTS', 'https'],
+  ])('refuse %s=%s, which would mean something else to everybody', (env, value) => {
+    expect(problemsOf({ [env]: value }).map((problem) => problem.env)).toEqual([env]);
+  });
+
   it.each<[what: string, env: string, spoiled: Record<string, string>]>([
     ['no signing secret', 'JWT_SECRET_KEY', { JWT_SECRET_KEY: '' }],
     ['no pepper', 'API_KEY_PEPPER', { API_KEY_PEPPER: '' }],

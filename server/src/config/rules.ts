@@ -5,6 +5,7 @@
  * repeat what a setting's own range already says.
  */
 
+import { isIP } from 'node:net';
 import { sep } from 'node:path';
 import type { Config } from './registry.ts';
 
@@ -106,6 +107,18 @@ const rules: readonly Rule[] = [
           fix: 'Write each host as http://… or https://….',
         }
       : undefined,
+  ({ egress }) => onlyNetworks('EGRESS_ALLOWED_NETWORKS', egress.allowedNetworks),
+  ({ egress }) => onlyNetworks('EGRESS_DENIED_NETWORKS', egress.deniedNetworks),
+  ({ egress }) => {
+    const wrong = egress.ports.find((range) => !isPortRange(range));
+    return wrong === undefined
+      ? undefined
+      : {
+          env: 'EGRESS_PORTS',
+          problem: `names \`${wrong}\`, which is neither a port nor a range of ports`,
+          fix: 'Write ports from 1 to 65535, and ranges as 9000-9099.',
+        };
+  },
   ({ llm }) =>
     llm.outputTokensMax >= llm.contextTokensMax * 10
       ? {
@@ -138,6 +151,29 @@ function guardedService(config: Config, env: string, password: string | undefine
   return isProduction(config.server) && knownDefaults.test(password ?? '')
     ? { env, problem: 'holds a known default password', fix: 'Change the password there and here.' }
     : undefined;
+}
+
+function onlyNetworks(env: string, networks: readonly string[]): ConfigProblem | undefined {
+  const wrong = networks.find((network) => !isNetwork(network));
+  return wrong === undefined
+    ? undefined
+    : {
+        env,
+        problem: `names \`${wrong}\`, which is not a network`,
+        fix: 'Write each as an address and the length of its prefix: 10.20.0.0/16, 127.0.0.1/32, fd12:3456::/32.',
+      };
+}
+
+function isNetwork(text: string): boolean {
+  const [address = '', bits, ...more] = text.split('/');
+  const family = address.includes('%') ? 0 : isIP(address);
+  if (family === 0 || more.length > 0) return false;
+  return bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (family === 4 ? 32 : 128));
+}
+
+function isPortRange(text: string): boolean {
+  const [from = 0, to = from, ...more] = /^\d+(-\d+)?$/.test(text) ? text.split('-').map(Number) : [];
+  return more.length === 0 && from >= 1 && from <= to && to <= 65_535;
 }
 
 function passwordIn(url: string | undefined): string | undefined {

@@ -1,5 +1,6 @@
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { testEgress } from '../../test/support/egress.ts';
 import { startUpstream, type Upstream } from '../../test/support/upstream/index.ts';
 import { readChatStream } from './chat-stream.ts';
 import { createOpenAiUpstream, type OpenAiUpstream, type OpenAiUpstreamOptions } from './openai-upstream.ts';
@@ -20,6 +21,7 @@ afterEach(async () => {
 function connect(options: Partial<OpenAiUpstreamOptions> = {}): OpenAiUpstream {
   const upstream = createOpenAiUpstream({
     baseUrl: server.baseUrl,
+    egress: testEgress(),
     apiKey: 'test-credential',
     connectionsMax: 5,
     connectTimeoutMs: 5000,

@@ -7,9 +7,9 @@
  * neither our credential's rate limits nor the endpoint's cookies. Redirects are not followed.
  */
 
-import { type Dispatcher, Pool } from 'undici';
 import { z } from 'zod';
 import type { Logger } from '../context.ts';
+import type { Dispatcher, Egress } from '../egress/index.ts';
 import { AppError } from '../errors.ts';
 import { traceHeaders } from '../telemetry/index.ts';
 import { createRetry } from './retry.ts';
@@ -29,6 +29,8 @@ const headersAllowed = ['content-type', 'openai-processing-ms', 'openai-version'
 export interface OpenAiUpstreamOptions {
   /** For example `https://api.openai.com/v1`; without credentials, query or fragment. */
   readonly baseUrl: string;
+  /** Opens the connections. The address stands in the operator's settings and may be private. */
+  readonly egress: Pick<Egress, 'pool'>;
   /** Sent as a bearer credential; absent for endpoints that want none. */
   readonly apiKey?: string | undefined;
   readonly connectionsMax: number;
@@ -112,12 +114,12 @@ export function createOpenAiUpstream(options: OpenAiUpstreamOptions): OpenAiUpst
   const base = baseFrom(options.baseUrl);
   const { apiKey, connectionsMax, waitingMax = 4 * connectionsMax, firstByteTimeoutMs, idleTimeoutMs } = options;
   const retry = createRetry(options);
-  const pool = new Pool(base.origin, {
+  const pool = options.egress.pool(base.origin, {
+    chosenBy: 'operator',
     connections: connectionsMax,
     pipelining: 1,
-    allowH2: false,
     keepAliveTimeout: keepAliveMs,
-    connect: { timeout: options.connectTimeoutMs },
+    connectTimeoutMs: options.connectTimeoutMs,
     // The silence watch below keeps these times, to the millisecond and over retries of the parser.
     headersTimeout: 0,
     bodyTimeout: 0,

@@ -83,8 +83,11 @@ export function errorFromInband(body: unknown): AppError {
   return new AppError(isRefusal ? 'upstream_rejected' : 'upstream_unavailable', { detail, cause });
 }
 
-/** The error for a connection that could not be made, was cut or fell silent; an AppError stays what it is. */
+/** The error for a connection that could not be made, was cut or fell silent; an AppError of the call stays what it is. */
 export function errorFromTransport(error: unknown): AppError {
+  if (isAppError(error, 'egress_denied')) {
+    return new AppError('upstream_rejected', { detail: 'Its address is one that is never called.', cause: error });
+  }
   if (isAppError(error)) return error;
   const code = (error as { code?: unknown } | null)?.code;
   if (code === 'UND_ERR_RES_EXCEEDED_MAX_SIZE') {

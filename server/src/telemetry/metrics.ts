@@ -56,6 +56,7 @@ export interface Metrics {
   readonly tokens: Counter<{ kind: 'input' | 'output'; model: string }>;
   readonly costNanoDollars: Counter<{ tier: TenantTier }>;
   readonly upstreamAttempts: Counter<{ provider: string; outcome: 'success' | 'failed' | 'cancelled' }>;
+  readonly egressCalls: Counter<{ outcome: 'answered' | 'refused' | 'failed'; rule: string }>;
   readonly rateLimited: Counter<{ tier: TenantTier | 'anonymous' }>;
   readonly securityEvents: Counter<{ kind: string }>;
   readonly systemTransactions: Counter<{ reason: string }>;
@@ -102,6 +103,10 @@ export function createMetrics(): Metrics {
     upstreamAttempts: counter('upstream_attempts_total', 'Calls to model endpoints, retries included.', [
       'provider',
       'outcome',
+    ]),
+    egressCalls: counter('egress_calls_total', 'Calls to addresses that users wrote, by the rule that refused them.', [
+      'outcome',
+      'rule',
     ]),
     rateLimited: counter('rate_limited_total', 'Requests refused by a rate limit.', ['tier']),
     securityEvents: counter('security_events_total', 'Security events recorded.', ['kind']),

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Config } from '../../config/index.ts';
 import { inspectPostgres, type PostgresInspection } from '../../db/index.ts';
+import { createEgress } from '../../egress/index.ts';
 import { createRedisPool } from '../../redis/index.ts';
 import { probeOpenSearch } from '../../search/index.ts';
 import { modelEndpoint } from '../../settings.ts';
@@ -54,7 +55,7 @@ export function serviceChecks(config: Config): readonly Check[] {
     {
       name: 'model endpoint',
       fix: 'Check OPENAI_BASE_URL and OPENAI_API_KEY, and that this machine may reach the endpoint.',
-      look: async () => [await endpointState(config.llm)],
+      look: async () => [await endpointState(config)],
     },
   ];
 }
@@ -112,8 +113,8 @@ async function pingRedis(url: string, settings: Omit<Config['redis'], 'url'>): P
   }
 }
 
-async function endpointState(llm: Config['llm']): Promise<Result> {
-  const endpoint = modelEndpoint(llm, modelListBytesMax);
+async function endpointState({ llm, egress }: Config): Promise<Result> {
+  const endpoint = modelEndpoint(llm, createEgress({ settings: egress }), modelListBytesMax);
   if (endpoint === undefined)
     return { status: 'off', detail: 'answers are quoted from the documents, without a model' };
   try {

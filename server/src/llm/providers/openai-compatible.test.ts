@@ -1,5 +1,6 @@
 import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { testEgress } from '../../../test/support/egress.ts';
 import { startUpstream, type Upstream } from '../../../test/support/upstream/index.ts';
 import { createOpenAiUpstream, type OpenAiUpstreamOptions } from '../openai-upstream.ts';
 import { describeProvider } from '../provider.conformance.ts';
@@ -11,6 +12,7 @@ const apiKey = 'test-credential-0123456789';
 function optionsFor(upstream: Upstream): OpenAiUpstreamOptions {
   return {
     baseUrl: upstream.baseUrl,
+    egress: testEgress(),
     apiKey,
     connectionsMax: 10,
     connectTimeoutMs: 5000,
