@@ -24,7 +24,15 @@ import { createAnswer, createChat, createModels, createRetrieve } from './query/
 import { createRedisPool, type RedisPool } from './redis/index.ts';
 import { createScheduler, type Scheduler } from './scheduler/index.ts';
 import { createSearchIndex } from './search/index.ts';
-import { answerSettings, healthChecks, keyFilePath, modelEndpoint, parseLimits, tierLimits } from './settings.ts';
+import {
+  answerSettings,
+  healthChecks,
+  isFactorRequiredOfAdmins,
+  keyFilePath,
+  modelEndpoint,
+  parseLimits,
+  tierLimits,
+} from './settings.ts';
 import { createMetrics, type Metrics, startTracing } from './telemetry/index.ts';
 import { createTenants, type Tenants } from './tenants/index.ts';
 import { createKeyFile, createLocalKms, createVault } from './vault/index.ts';
@@ -138,7 +146,11 @@ function openCapabilities(config: Config, log: Logger, closers: Closers, infrast
       loadSpent: ledger.spentSince,
     }),
     tenants: withDefaultCollection(createTenants(stores), documents),
-    identity: createIdentity({ ...stores, settings: config.security }),
+    identity: createIdentity({
+      ...stores,
+      settings: config.security,
+      isFactorRequiredOfAdmins: isFactorRequiredOfAdmins(config),
+    }),
   };
 }
 

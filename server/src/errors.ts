@@ -112,7 +112,13 @@ export const errorCodes = {
   login_failed: {
     status: 401,
     title: 'Login failed.',
-    fix: 'Check tenant, e-mail address and password.',
+    fix: 'Check tenant, e-mail address, password and, where one is asked for, the code.',
+    retryable: false,
+  },
+  second_factor_required: {
+    status: 401,
+    title: 'A code of your second factor is required.',
+    fix: 'Send the same login again with `code`: the six digits that your device shows, or a recovery code.',
     retryable: false,
   },
   permission_denied: {

@@ -16,6 +16,12 @@ export function keyFilePath({ encryption, server }: Config): string {
   return encryption.keyFile ?? join(server.dataDir, 'keys', 'local.key');
 }
 
+/** Whether admins who sign in with a password must have a second factor. */
+export function isFactorRequiredOfAdmins({ security, server }: Config): boolean {
+  const { requireAdminSecondFactor: setting } = security;
+  return setting === 'auto' ? server.environment === 'production' : setting === 'true';
+}
+
 /** Limits by tier. */
 export function tierLimits(limits: Config['limits']): Readonly<Record<TenantTier, TierLimits>> {
   const of = (requestsPerMinute: number, tokensPerMinute: number, dollars: number): TierLimits => ({

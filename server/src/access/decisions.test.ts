@@ -45,6 +45,7 @@ describe('can', () => {
       'keys:read',
       'usage:read',
       'sessions:write',
+      'account:write',
     ];
     const analyst = [
       ...viewer,

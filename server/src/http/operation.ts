@@ -16,6 +16,7 @@ import type { Services } from './services.ts';
 /** Chapters of the reference. */
 export const tags = {
   login: 'Sign in, stay signed in, sign out.',
+  account: 'Your own password, second factor and login sessions.',
   questions: 'Ask questions over your documents.',
   documents: 'Upload, list, relabel and delete documents.',
   collections: 'Group documents and decide who may read them.',

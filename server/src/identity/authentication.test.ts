@@ -320,9 +320,9 @@ describe.each(testDatabases)('credentials on $name', ({ open }) => {
         }
       });
       expect(known).toEqual(expect.arrayContaining(used));
-      const odd = await platform.identity.login({ ...right, userAgent: '\u0000\u0001\uD800'.repeat(1000) });
+      const odd = await platform.identity.login({ ...right, origin: { userAgent: '\u0000\u0001\uD800'.repeat(1000) } });
       expect(
-        await platform.identity.listSessions(contextOf(await platform.identity.authenticate(odd.accessToken))),
+        await platform.identity.sessions.list(contextOf(await platform.identity.authenticate(odd.accessToken))),
       ).not.toHaveLength(0);
     });
   });

@@ -23,9 +23,13 @@ import { type CreatedApiKey, createNewApiKeys, type NewApiKey } from './keys/new
 import { type CreatedOperatorKey, createOperators, type Operator } from './operators/operators.ts';
 import type { Authenticated } from './principal.ts';
 import { authenticationRequired } from './refusals.ts';
+import { createSecondFactors, type SecondFactors } from './second-factor/second-factors.ts';
+import { createLiveSessions, type LiveSessions } from './sessions/live-sessions.ts';
 import { createLogin, type LoginRequest } from './sessions/login.ts';
-import { createOwnSessions, type SessionView } from './sessions/own-sessions.ts';
+import type { Origin } from './sessions/origin.ts';
+import { createSessionAuthentication } from './sessions/session-authentication.ts';
 import { createSessions, type TokenPair } from './sessions/sessions.ts';
+import { createOwnPassword, type OwnPassword } from './users/own-password.ts';
 import type { UserChange, UserView } from './users/user-changes.ts';
 import { createUsers, type NewUser } from './users/users.ts';
 
@@ -33,11 +37,10 @@ import { createUsers, type NewUser } from './users/users.ts';
 export interface Identity {
   readonly login: (request: LoginRequest) => Promise<TokenPair>;
   /** Exchanges a refresh token, which works once. */
-  readonly refresh: (refreshToken: string) => Promise<TokenPair>;
+  readonly refresh: (refreshToken: string, origin?: Origin) => Promise<TokenPair>;
   /** Ends the session that the request came with. */
   readonly logout: (ctx: RequestContext) => Promise<void>;
-  readonly listSessions: (ctx: RequestContext) => Promise<readonly SessionView[]>;
-  readonly endSession: (ctx: RequestContext, id: string) => Promise<void>;
+  readonly sessions: LiveSessions;
   /** Who an access token or API key belongs to. @throws {AppError} authentication_required, whatever the reason. */
   readonly authenticate: (credential: string) => Promise<Authenticated>;
   /**
@@ -52,6 +55,8 @@ export interface Identity {
   readonly createUser: (acting: Acting, input: NewUser) => Promise<UserView>;
   readonly listUsers: (acting: Acting, page: PageRequest) => Promise<Page<UserView>>;
   readonly updateUser: (acting: Acting, id: string, change: UserChange) => Promise<UserView>;
+  readonly changePassword: OwnPassword['change'];
+  readonly secondFactors: SecondFactors;
   /** The caller's own user. */
   readonly me: (ctx: RequestContext) => Promise<UserView>;
   readonly createApiKey: (acting: Acting, input: NewApiKey) => Promise<CreatedApiKey>;
@@ -65,6 +70,8 @@ export interface IdentityOptions {
   readonly vault: Vault;
   readonly audit: AuditLog;
   readonly settings: Config['security'];
+  /** Whether admins who sign in with a password must have a second factor; not where nobody signs in. */
+  readonly isFactorRequiredOfAdmins?: boolean;
   /** Milliseconds since the epoch. */
   readonly now?: () => number;
 }
@@ -73,7 +80,8 @@ export interface IdentityOptions {
 const credentialLengthMax = 4096;
 
 /** Makes identity. Throws when a secret of the settings is missing. */
-export function createIdentity({ database, vault, audit, settings, now = Date.now }: IdentityOptions): Identity {
+export function createIdentity(options: IdentityOptions): Identity {
+  const { database, vault, audit, settings, isFactorRequiredOfAdmins = false, now = Date.now } = options;
   const { jwtSecretKey, apiKeyPepper, accessTokenTtlSeconds, refreshTokenTtlDays } = settings;
   if (jwtSecretKey === undefined || apiKeyPepper === undefined)
     throw new Error('Identity needs JWT_SECRET_KEY and API_KEY_PEPPER.');
@@ -98,25 +106,26 @@ export function createIdentity({ database, vault, audit, settings, now = Date.no
     now,
   });
   const failures = createLoginFailures(settings.loginFailuresMax, now);
-  const ownSessions = createOwnSessions({ ...stores, now });
+  const liveSessions = createLiveSessions({ ...stores, now });
+  const ownPassword = createOwnPassword({ ...stores, passwords, failures, now });
   const users = createUsers({ ...stores, passwords, now });
   const apiKeys = createApiKeys({ ...stores, now });
   const ttlDaysDefault = settings.apiKeyTtlDaysDefault;
+  const authenticateSession = createSessionAuthentication({ database, isFactorRequiredOfAdmins, now });
   const authenticateKey = createKeyAuthentication({ database, opaqueTokens, now });
   const operators = createOperators({ ...stores, opaqueTokens });
 
   return {
     login: createLogin({ ...stores, passwords, failures, sessions }),
-    refresh: sessions.refresh,
-    logout: ownSessions.logout,
-    listSessions: ownSessions.list,
-    endSession: ownSessions.end,
+    refresh: (refreshToken, origin = {}) => sessions.refresh(refreshToken, origin),
+    logout: liveSessions.logout,
+    sessions: liveSessions,
     async authenticate(credential) {
       if (credential.length > credentialLengthMax) throw authenticationRequired('The credential is too long.');
       if (credential.startsWith('sk-gen-')) return authenticateKey(credential);
       const claims = await accessTokens.verify(credential);
       if (claims === undefined) throw authenticationRequired('The access token is not valid.');
-      return sessions.authenticate(claims);
+      return authenticateSession(claims);
     },
     stillStanding: createStillStanding({ database, now }),
     authenticateOperator: operators.authenticate,
@@ -125,6 +134,8 @@ export function createIdentity({ database, vault, audit, settings, now = Date.no
     createUser: users.create,
     listUsers: users.list,
     updateUser: users.update,
+    changePassword: ownPassword.change,
+    secondFactors: createSecondFactors({ ...stores, ownPassword, isRequiredOfAdmins: isFactorRequiredOfAdmins, now }),
     me: users.me,
     createApiKey: createNewApiKeys({ ...stores, opaqueTokens, ttlDaysDefault, now }),
     listApiKeys: apiKeys.list,

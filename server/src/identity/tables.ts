@@ -1,4 +1,4 @@
-import { text, timestamp } from 'drizzle-orm/pg-core';
+import { bigint, text, timestamp } from 'drizzle-orm/pg-core';
 import { bytes, classificationTier, genaiSchema, tenantTier } from '../db/index.ts';
 
 /** Whether a user may do anything; `deleted` is final and erases what is personal. */
@@ -63,6 +63,21 @@ export const sessions = genaiSchema.table('sessions', {
   expiresAt: timestamp('expires_at', { withTimezone: true }).notNull(),
   lastUsedAt: timestamp('last_used_at', { withTimezone: true }).notNull(),
   createdAt: timestamp('created_at', { withTimezone: true }).notNull().defaultNow(),
+});
+
+export const secondFactors = genaiSchema.table('second_factors', {
+  tenantId: text('tenant_id').notNull(),
+  userId: text('user_id').notNull(),
+  secretSealed: bytes('secret_sealed').notNull(),
+  confirmedAt: timestamp('confirmed_at', { withTimezone: true }),
+  lastStep: bigint('last_step', { mode: 'number' }).notNull().default(0),
+  createdAt: timestamp('created_at', { withTimezone: true }).notNull().defaultNow(),
+});
+
+export const recoveryCodes = genaiSchema.table('recovery_codes', {
+  tenantId: text('tenant_id').notNull(),
+  userId: text('user_id').notNull(),
+  codeHash: bytes('code_hash').notNull(),
 });
 
 export const operatorKeys = genaiSchema.table('operator_keys', {

@@ -7,7 +7,13 @@ import { pino } from 'pino';
 import { createAuditLog } from '../../src/audit/index.ts';
 import { type Config, loadConfig } from '../../src/config/index.ts';
 import type { RequestContext, TenantTier } from '../../src/context.ts';
-import { type Authenticated, createIdentity, type NewUser, type OperatorScope } from '../../src/identity/index.ts';
+import {
+  type Authenticated,
+  createIdentity,
+  type IdentityOptions,
+  type NewUser,
+  type OperatorScope,
+} from '../../src/identity/index.ts';
 import { createTenants } from '../../src/tenants/index.ts';
 import { createKeyFile, createLocalKms, createVault } from '../../src/vault/index.ts';
 import type { TestDatabase } from './database.ts';
@@ -25,7 +31,11 @@ export function identitySettings(overrides: Partial<Config['security']> = {}): C
 }
 
 /** Builds tenants and identity on a test database, which the caller closes. */
-export function identityOn({ database }: TestDatabase, overrides: Partial<Config['security']> = {}) {
+export function identityOn(
+  { database }: TestDatabase,
+  overrides: Partial<Config['security']> = {},
+  options: Pick<IdentityOptions, 'isFactorRequiredOfAdmins'> = {},
+) {
   const clock = { nowMs: Date.UTC(2026, 0, 15, 12) };
   const folder = mkdtempSync(join(tmpdir(), 'genai-identity-'));
   createKeyFile(join(folder, 'key'));
@@ -38,7 +48,7 @@ export function identityOn({ database }: TestDatabase, overrides: Partial<Config
   const securityEvents: string[] = [];
   const audit = createAuditLog({ database, vault, log, onSecurityEvent: (kind) => void securityEvents.push(kind) });
   const settings = identitySettings(overrides);
-  const identity = createIdentity({ database, vault, audit, settings, now: () => clock.nowMs });
+  const identity = createIdentity({ database, vault, audit, settings, ...options, now: () => clock.nowMs });
   const tenants = createTenants({ database, vault, audit });
   let slugs = 0;
 

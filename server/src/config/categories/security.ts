@@ -1,4 +1,4 @@
-import { integer, optionalText, text } from '../setting.ts';
+import { choice, integer, optionalText, text } from '../setting.ts';
 
 /** Logins, tokens and API keys. */
 export const security = {
@@ -42,6 +42,13 @@ export const security = {
     max: 3650,
     unit: 'days',
     description: 'Life of an API key that names no expiry.',
+  }),
+  requireAdminSecondFactor: choice({
+    env: 'REQUIRE_ADMIN_SECOND_FACTOR',
+    values: ['auto', 'true', 'false'],
+    default: 'auto',
+    description:
+      'Whether a user who may change users, and signs in with a password, can do nothing before they have set up a second factor; `auto` means in production.',
   }),
   credentialCheckIntervalMs: integer({
     env: 'CREDENTIAL_CHECK_INTERVAL_MS',

@@ -1,6 +1,7 @@
 /** All operations, in the order of the reference. */
 
 import type { Operation } from '../operation.ts';
+import { accountOperations } from './account.ts';
 import { accountingOperations } from './accounting.ts';
 import { collectionOperations } from './collections.ts';
 import { documentOperations } from './documents.ts';
@@ -15,6 +16,7 @@ import { userOperations } from './users.ts';
 /** Every operation that the server has. */
 export const operations: readonly Operation[] = [
   ...loginOperations,
+  ...accountOperations,
   ...queryOperations,
   ...documentOperations,
   ...collectionOperations,

@@ -1,12 +1,13 @@
 /** Signing in, staying signed in, signing out. */
 
+import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { can, permissionNames } from '../../access/index.ts';
 import { credentialKinds } from '../../context.ts';
 import { defineOperation } from '../operation.ts';
-import { user } from '../schemas/people.ts';
+import { code, user } from '../schemas/people.ts';
 import { snakeCased } from '../schemas/snake-case.ts';
-import { idOf, idParams, names, plainLine, secretOf, tenantTier, time } from '../schemas/wire.ts';
+import { idOf, names, plainLine, secretOf, tenantTier } from '../schemas/wire.ts';
 
 const tokenPair = z
   .object({
@@ -18,17 +19,6 @@ const tokenPair = z
     ),
   })
   .meta({ id: 'TokenPair' });
-
-const session = z
-  .object({
-    id: idOf('session'),
-    user_agent: z.string().nullable(),
-    is_current: z.boolean().describe('Whether this request belongs to it.'),
-    created_at: time,
-    last_used_at: time,
-    expires_at: time,
-  })
-  .meta({ id: 'Session' });
 
 const me = z
   .object({
@@ -59,12 +49,18 @@ function wireTokens(pair: {
   };
 }
 
+function originOf({ ip, headers }: FastifyRequest) {
+  return { address: ip, userAgent: headers['user-agent'] };
+}
+
 export const loginOperations = [
   defineOperation({
     method: 'POST',
     path: '/api/auth/login',
     operationId: 'login',
     summary: 'Sign in with a password.',
+    description:
+      'Where the account has a second factor, the answer to the right password alone is `second_factor_required`; send it again with `code`.',
     tag: 'login',
     access: 'public',
     body: z
@@ -74,20 +70,15 @@ export const loginOperations = [
           .describe('Slug of the tenant; may be left out by who has one account only.'),
         email: names(plainLine(1, 254), 'user.email'),
         password: secretOf(z.string().min(1).max(1024), 'user.password'),
+        code: code
+          .exactOptional()
+          .describe('Where the account has a second factor: what its device shows, or a recovery code.'),
       })
       .meta({ id: 'LoginRequest' }),
     success: { status: 200, description: 'Signed in.', schema: tokenPair },
-    errors: ['login_failed'],
-    async handle({ services, body, request }) {
-      const userAgent = request.headers['user-agent'];
-      return wireTokens(
-        await services.identity.login({
-          ...body,
-          requestId: request.id,
-          ...(userAgent === undefined ? {} : { userAgent }),
-        }),
-      );
-    },
+    errors: ['login_failed', 'second_factor_required'],
+    handle: async ({ services, body, request }) =>
+      wireTokens(await services.identity.login({ ...body, requestId: request.id, origin: originOf(request) })),
   }),
 
   defineOperation({
@@ -103,7 +94,8 @@ export const loginOperations = [
       .meta({ id: 'RefreshRequest' }),
     success: { status: 200, description: 'New tokens.', schema: tokenPair },
     errors: ['authentication_required'],
-    handle: async ({ services, body }) => wireTokens(await services.identity.refresh(body.refresh_token)),
+    handle: async ({ services, body, request }) =>
+      wireTokens(await services.identity.refresh(body.refresh_token, originOf(request))),
   }),
 
   defineOperation({
@@ -131,32 +123,5 @@ export const loginOperations = [
       const permissions = permissionNames.filter((name) => can(ctx.principal, name).allowed);
       return { user: snakeCased(user), tenant, permissions, credential: ctx.principal.credential };
     },
-  }),
-
-  defineOperation({
-    method: 'GET',
-    path: '/api/sessions',
-    operationId: 'listSessions',
-    summary: 'List your login sessions.',
-    tag: 'login',
-    access: { permission: 'sessions:write' },
-    success: {
-      status: 200,
-      description: 'Your sessions.',
-      schema: z.object({ data: z.array(session) }).meta({ id: 'SessionList' }),
-    },
-    handle: async ({ services, ctx }) => ({ data: snakeCased(await services.identity.listSessions(ctx)) }),
-  }),
-
-  defineOperation({
-    method: 'DELETE',
-    path: '/api/sessions/{id}',
-    operationId: 'endSession',
-    summary: 'End one of your login sessions.',
-    tag: 'login',
-    access: { permission: 'sessions:write' },
-    params: idParams('session'),
-    success: { status: 204, description: 'The session has ended.' },
-    handle: ({ services, ctx, params }) => services.identity.endSession(ctx, params.id),
   }),
 ];

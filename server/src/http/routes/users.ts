@@ -3,7 +3,7 @@
 import { z } from 'zod';
 import { userStatuses } from '../../identity/index.ts';
 import { defineOperation } from '../operation.ts';
-import { newUser, password, user } from '../schemas/people.ts';
+import { endedSessions, newUser, password, sessionList, user } from '../schemas/people.ts';
 import { snakeCased } from '../schemas/snake-case.ts';
 import { classification, idParams, pageFrom, pageOf, pageQuery, plainLine, roleName } from '../schemas/wire.ts';
 
@@ -57,5 +57,48 @@ export const userOperations = [
     errors: ['classification_denied', 'state_conflict'],
     handle: async ({ services, ctx, params, body }) =>
       snakeCased(await services.identity.updateUser(ctx, params.id, body)),
+  }),
+
+  defineOperation({
+    method: 'GET',
+    path: '/api/users/{id}/sessions',
+    operationId: 'listUserSessions',
+    summary: 'List the login sessions of a user.',
+    tag: 'users',
+    access: { permission: 'users:write' },
+    params: idParams('user'),
+    success: { status: 200, description: 'The sessions, the one used last first.', schema: sessionList },
+    handle: async ({ services, ctx, params }) => ({
+      data: snakeCased(await services.identity.sessions.listOfUser(ctx, params.id)),
+    }),
+  }),
+
+  defineOperation({
+    method: 'DELETE',
+    path: '/api/users/{id}/sessions',
+    operationId: 'endUserSessions',
+    summary: 'End all login sessions of a user.',
+    description: 'API keys of the user stay; see `revokeKey`, or suspend the user.',
+    tag: 'users',
+    access: { permission: 'users:write' },
+    params: idParams('user'),
+    success: { status: 200, description: 'The sessions have ended.', schema: endedSessions },
+    handle: async ({ services, ctx, params }) => ({
+      ended: await services.identity.sessions.endOfUser(ctx, params.id),
+    }),
+  }),
+
+  defineOperation({
+    method: 'DELETE',
+    path: '/api/users/{id}/second-factor',
+    operationId: 'resetSecondFactor',
+    summary: 'Take away the second factor of a user who lost it.',
+    description: 'Ends the sessions of the user. Nobody resets their own, or that of who may do more than themselves.',
+    tag: 'users',
+    access: { permission: 'users:write' },
+    params: idParams('user'),
+    success: { status: 204, description: 'The user signs in with the password alone until they set up another one.' },
+    errors: ['classification_denied'],
+    handle: ({ services, ctx, params }) => services.identity.secondFactors.reset(ctx, params.id),
   }),
 ];

@@ -11,8 +11,8 @@ import { AppError } from '../../errors.ts';
 
 /** Hashes and checks passwords. */
 export interface Passwords {
-  /** @throws {AppError} request_invalid when the password is too short or too long. */
-  readonly hash: (password: string) => Promise<string>;
+  /** @param pointer the field it came in. @throws {AppError} request_invalid when the password is too short or too long. */
+  readonly hash: (password: string, pointer?: string) => Promise<string>;
   /** Whether the password fits; without a hash the answer is false, after the same work. */
   readonly verify: (hash: string | undefined, password: string) => Promise<boolean>;
 }
@@ -32,6 +32,11 @@ const passwordLengthMax = 1024;
 /** Passes over the memory, as OWASP pairs them with 19 MiB. */
 const passes = 2;
 
+/** Where the hash of a user's password is sealed. */
+export function passwordCell(userId: string) {
+  return { table: 'users', rowId: userId, column: 'password_hash' };
+}
+
 /** Makes the hashing of passwords. */
 export function createPasswords({ lengthMin, memoryKib }: PasswordsOptions): Passwords {
   const turns = bulkhead(hashesConcurrentMax, hashesWaitingMax);
@@ -48,11 +53,11 @@ export function createPasswords({ lengthMin, memoryKib }: PasswordsOptions): Pas
   }
 
   return {
-    async hash(password) {
+    async hash(password, pointer = '/password') {
       const { length } = password;
       if (length < lengthMin || length > passwordLengthMax) {
         const message = `Use ${lengthMin} to ${passwordLengthMax} characters.`;
-        throw new AppError('request_invalid', { errors: [{ location: 'body', pointer: '/password', message }] });
+        throw new AppError('request_invalid', { errors: [{ location: 'body', pointer, message }] });
       }
       return inTurn(() => hash(bytesOf(password), parameters));
     },

@@ -1,21 +1,24 @@
 /**
- * Login by password: the one place where a session begins.
+ * Login by password, and by a code where the user has a second factor.
  *
  * Whether tenant, address or password was wrong, or the account is suspended, the answer and the work are the same: one
- * look-up, one hash, one audit row. Failures at no known tenant are audited in the operators' realm.
+ * look-up, one hash, one audit row. Only to the right password the answer tells that there is a second factor; a code that
+ * is wrong is a failed login like any other, and counted as one. Failures at no known tenant are audited in the operators' realm.
  */
 
 import { and, eq, ne, type SQL } from 'drizzle-orm';
 import type { AuditEvent, AuditLog } from '../../audit/index.ts';
 import type { Database, SystemTx, TenantTx } from '../../db/index.ts';
+import { AppError } from '../../errors.ts';
 import type { TenantVault, Vault } from '../../vault/index.ts';
 import type { LoginFailures } from '../credentials/login-failures.ts';
-import type { Passwords } from '../credentials/passwords.ts';
+import { type Passwords, passwordCell } from '../credentials/passwords.ts';
 import { normalisedEmail } from '../input.ts';
 import { operatorRealm } from '../operators/operators.ts';
 import { loginFailed } from '../refusals.ts';
 import { tenants, users } from '../tables.ts';
-import type { Sessions, TokenPair } from './sessions.ts';
+import type { Origin } from './origin.ts';
+import type { Beginning, Sessions, TokenPair } from './sessions.ts';
 
 /** What a person types, and what their browser adds. */
 export interface LoginRequest {
@@ -23,7 +26,9 @@ export interface LoginRequest {
   readonly tenant?: string;
   readonly email: string;
   readonly password: string;
-  readonly userAgent?: string;
+  /** Of the second factor: what the device shows, or a recovery code. */
+  readonly code?: string;
+  readonly origin?: Origin;
   readonly requestId?: string;
 }
 
@@ -43,12 +48,10 @@ interface Account {
   readonly user: { readonly id: string; readonly passwordHashSealed: Uint8Array | null } | undefined;
 }
 
-/** Where the hash of a user's password is sealed. */
-export function passwordCell(userId: string) {
-  return { table: 'users', rowId: userId, column: 'password_hash' };
-}
-
-/** Makes the login. @throws {AppError} login_failed; rate_limit_exceeded after too many failures. */
+/**
+ * Makes the login. The function it returns throws login_failed, second_factor_required when the password was right and a
+ * code is missing, or rate_limit_exceeded after too many failures.
+ */
 export function createLogin({ database, vault, audit, passwords, failures, sessions }: LoginOptions) {
   return async function login(request: LoginRequest): Promise<TokenPair> {
     const email = normalisedEmail(request.email) ?? '';
@@ -58,26 +61,26 @@ export function createLogin({ database, vault, audit, passwords, failures, sessi
     const tenantVault = await vault.forTenant(scope);
     const isCorrect = await passwords.verify(storedHash(account, tenantVault), request.password);
 
-    const started = await database.withTenant(scope, async (tx) => {
+    const beginning = await database.withTenant(scope, async (tx) => {
       const user = isCorrect ? await lockUnchanged(tx, account) : undefined;
-      const event = loginEvent(request, email, account.user?.id, user !== undefined);
-      await audit.append(tx, tenantVault, event);
-      return user && sessions.start(tx, { tenantId: scope.tenantId, userId: user.id }, request.userAgent);
+      const proof = { kind: 'password', code: request.code } as const;
+      const begun = user && (await sessions.start(tx, tenantVault, user.id, { proof, origin: request.origin ?? {} }));
+      await audit.append(tx, tenantVault, loginEvent(request, email, account.user?.id, begun?.outcome));
+      return begun;
     });
-    if (started !== undefined) {
+    if (beginning?.outcome === 'started') {
       failures.forgive(email);
-      return started.tokens();
+      return beginning.tokens();
     }
-    if (isLastAttempt) {
-      await audit.recordSecurityEvent({
-        ...scope,
-        kind: 'login.blocked',
-        severity: 'medium',
-        details: {},
-        ...idsOf(account, request),
-      });
+    // Whoever gets this far knows the password, and should not.
+    if (beginning?.outcome === 'code_wrong') await tellOperators('second_factor.failed', 'medium');
+    if (isLastAttempt) await tellOperators('login.blocked', 'medium');
+    if (beginning?.outcome === 'code_missing') throw new AppError('second_factor_required');
+    throw loginFailed('No active account fits, or the password or the code does not.');
+
+    function tellOperators(kind: string, severity: 'medium'): Promise<void> {
+      return audit.recordSecurityEvent({ ...scope, kind, severity, details: {}, ...idsOf(account, request) });
     }
-    throw loginFailed('No active account fits, or the password does not.');
   };
 }
 
@@ -123,18 +126,29 @@ async function lockUnchanged(tx: TenantTx, { user }: Account): Promise<{ id: str
   return row;
 }
 
-function loginEvent(request: LoginRequest, email: string, userId: string | undefined, isSuccess: boolean): AuditEvent {
+const actions = {
+  started: { action: 'login.succeeded', outcome: 'success' },
+  code_missing: { action: 'login.challenged', outcome: 'success' },
+  code_wrong: { action: 'login.failed', outcome: 'failure' },
+} as const;
+
+function loginEvent(
+  { requestId }: LoginRequest,
+  email: string,
+  userId: string | undefined,
+  outcome: Beginning['outcome'] | undefined,
+): AuditEvent {
   const actor =
-    isSuccess && userId !== undefined
+    outcome === 'started' && userId !== undefined
       ? ({ kind: 'user', id: userId } as const)
       : ({ kind: 'system', id: 'login' } as const);
   return {
-    action: isSuccess ? 'login.succeeded' : 'login.failed',
-    outcome: isSuccess ? 'success' : 'failure',
+    ...(outcome === undefined ? ({ action: 'login.failed', outcome: 'failure' } as const) : actions[outcome]),
     actor,
     personal: { email },
+    ...(outcome === 'code_wrong' ? { details: { reason: 'second_factor' } } : {}),
     ...(userId === undefined ? {} : { resource: { kind: 'user', id: userId } }),
-    ...(request.requestId === undefined ? {} : { requestId: request.requestId }),
+    ...(requestId === undefined ? {} : { requestId }),
   };
 }
 

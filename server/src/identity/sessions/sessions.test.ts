@@ -82,24 +82,32 @@ describe.each(testDatabases)('sessions on $name', ({ open }) => {
       tenant: tenant.slug,
       email,
       password: testPassword,
-      userAgent: 'Phone/1\u0000',
+      origin: { userAgent: 'Phone/1\u0000', address: '203.0.113.77' },
     });
-    const listed = await platform.identity.listSessions(ctx);
-    expect(listed.map(({ userAgent, isCurrent }) => ({ userAgent, isCurrent }))).toEqual(
+    const listed = await platform.identity.sessions.list(ctx);
+    const shown = listed.map(({ userAgent, device, network, isCurrent }) => ({
+      userAgent,
+      device,
+      network,
+      isCurrent,
+    }));
+    expect(shown).toEqual(
       expect.arrayContaining([
-        { userAgent: 'Phone/1 ', isCurrent: false },
-        { userAgent: null, isCurrent: true },
+        { userAgent: 'Phone/1 ', device: 'Phone', network: '203.0.113.0/24', isCurrent: false },
+        { userAgent: null, device: 'Unknown device', network: null, isCurrent: true },
       ]),
     );
+    const stored = await test.superuser('select * from genai.sessions where tenant_id = $1', [tenant.id]);
+    expect(JSON.stringify(stored)).not.toContain('203.0');
     expect(listed).toHaveLength(2);
     const other = listed.find(({ isCurrent }) => !isCurrent);
-    await expect(platform.identity.endSession(colleague.ctx, other?.id ?? '')).rejects.toSatisfy(
+    await expect(platform.identity.sessions.end(colleague.ctx, other?.id ?? '')).rejects.toSatisfy(
       codeIs('resource_not_found'),
     );
-    await platform.identity.endSession(ctx, other?.id ?? '');
+    await platform.identity.sessions.end(ctx, other?.id ?? '');
     await expect(platform.identity.authenticate(phone.accessToken)).rejects.toSatisfy(isRefused);
     for (const id of [other?.id ?? '', newId('session'), "' or 1=1", '\u0000']) {
-      await expect(platform.identity.endSession(ctx, id)).rejects.toSatisfy(codeIs('resource_not_found'));
+      await expect(platform.identity.sessions.end(ctx, id)).rejects.toSatisfy(codeIs('resource_not_found'));
     }
   });
 
@@ -108,7 +116,7 @@ describe.each(testDatabases)('sessions on $name', ({ open }) => {
     const { key } = await platform.identity.createApiKey(platform.setUp(tenant.id), { name: 'k', userId: user.id });
     const byKey = contextOf(await platform.identity.authenticate(key));
     await expect(async () => platform.identity.logout(byKey)).rejects.toSatisfy(codeIs('state_conflict'));
-    expect(await platform.identity.listSessions(ctx)).toHaveLength(1);
+    expect(await platform.identity.sessions.list(ctx)).toHaveLength(1);
   });
 
   it('keeps at most 20 sessions of a user, those used last, and none that expired', async () => {

@@ -8,13 +8,13 @@
 import { and, desc, eq, exists, lte, notInArray, or } from 'drizzle-orm';
 import type { AuditEvent, AuditLog } from '../../audit/index.ts';
 import { type Database, newId, type TenantTx } from '../../db/index.ts';
-import type { Vault } from '../../vault/index.ts';
+import type { TenantVault, Vault } from '../../vault/index.ts';
 import type { AccessClaims, AccessTokens } from '../credentials/access-tokens.ts';
 import { isSameSecret, type OpaqueTokens } from '../credentials/opaque-tokens.ts';
-import { type Authenticated, authenticatedFrom, principalColumns } from '../principal.ts';
 import { authenticationRequired } from '../refusals.ts';
-import { isRoleOfUser } from '../roles/held-role.ts';
-import { roles, sessions, tenants, users } from '../tables.ts';
+import { useCode } from '../second-factor/code-check.ts';
+import { sessions, tenants, users } from '../tables.ts';
+import { type Origin, originColumns } from './origin.ts';
 
 /** What a login or refresh returns. */
 export interface TokenPair {
@@ -25,7 +25,17 @@ export interface TokenPair {
 
 /** Sessions of a user at most; the login that exceeds it ends the one used longest ago. */
 const sessionsPerUserMax = 20;
-const userAgentLengthMax = 256;
+
+/** How whoever begins a session has proved who they are. */
+export type LoginProof =
+  | { readonly kind: 'password'; readonly code: string | undefined }
+  /** The identity provider answers for the person; a second factor is its business. */
+  | { readonly kind: 'provider' };
+
+/** A session that began, or what kept it from beginning. */
+export type Beginning =
+  | { readonly outcome: 'started'; readonly sessionId: string; readonly tokens: () => Promise<TokenPair> }
+  | { readonly outcome: 'code_missing' | 'code_wrong' };
 
 /** What sessions need. */
 export interface SessionsOptions {
@@ -55,34 +65,47 @@ export function createSessions(options: SessionsOptions) {
   }
 
   return {
-    /** Adds a session of a user whose password was just checked; the caller's transaction audits it. */
-    async start(tx: TenantTx, user: { tenantId: string; userId: string }, userAgent: string | undefined) {
+    /**
+     * Adds a session of an active user who has just proved who they are, unless a second factor stands before it. Every
+     * way to sign in comes through here; the caller's transaction audits what came of it.
+     */
+    async start(
+      tx: TenantTx,
+      tenantVault: TenantVault,
+      userId: string,
+      { proof, origin }: { readonly proof: LoginProof; readonly origin: Origin },
+    ): Promise<Beginning> {
+      if (proof.kind === 'password') {
+        const code = await useCode(tx, tenantVault, userId, { code: proof.code, nowMs: now() });
+        if (code === 'missing' || code === 'wrong') return { outcome: `code_${code}` };
+      }
+      const user = { tenantId: tenantVault.tenantId, userId };
       const sessionId = newId('session');
       const { token, hash } = opaqueTokens.mintRefreshToken(user.tenantId, sessionId);
       const at = new Date(now());
       const newest = tx
         .select({ id: sessions.id })
         .from(sessions)
-        .where(eq(sessions.userId, user.userId))
+        .where(eq(sessions.userId, userId))
         .orderBy(desc(sessions.lastUsedAt))
         .limit(sessionsPerUserMax - 1);
       await tx
         .delete(sessions)
-        .where(and(eq(sessions.userId, user.userId), or(lte(sessions.expiresAt, at), notInArray(sessions.id, newest))));
+        .where(and(eq(sessions.userId, userId), or(lte(sessions.expiresAt, at), notInArray(sessions.id, newest))));
       await tx.insert(sessions).values({
         ...user,
         id: sessionId,
         refreshHash: hash,
-        userAgent: userAgent?.replace(/\p{Cc}/gu, ' ').slice(0, userAgentLengthMax) ?? null,
+        ...originColumns(tenantVault, sessionId, origin),
         expiresAt: new Date(now() + options.refreshTokenTtlDays * 86_400_000),
         lastUsedAt: at,
         createdAt: at,
       });
-      return { sessionId, tokens: () => tokenPair({ ...user, sessionId }, token) };
+      return { outcome: 'started', sessionId, tokens: () => tokenPair({ ...user, sessionId }, token) };
     },
 
     /** Exchanges a refresh token. @throws {AppError} authentication_required. */
-    async refresh(refreshToken: string): Promise<TokenPair> {
+    async refresh(refreshToken: string, origin: Origin): Promise<TokenPair> {
       const presented = opaqueTokens.parseRefreshToken(refreshToken);
       if (presented === undefined) throw authenticationRequired('The refresh token is not one of ours.');
       const { tenantId, sessionId } = presented;
@@ -103,7 +126,8 @@ export function createSessions(options: SessionsOptions) {
         if (session === undefined || session.expiresAt.getTime() <= now()) return 'over';
         const { userId } = session;
         if (isSameSecret(presented.hash, session.refreshHash)) {
-          const change = { refreshHash: next.hash, lastUsedAt: new Date(now()) };
+          const from = originColumns(tenantVault, sessionId, origin);
+          const change = { refreshHash: next.hash, lastUsedAt: new Date(now()), ...from };
           await tx.update(sessions).set(change).where(eq(sessions.id, sessionId));
           return { userId, isReplay: false };
         }
@@ -125,21 +149,6 @@ export function createSessions(options: SessionsOptions) {
         throw authenticationRequired('The refresh token was replaced before.');
       }
       return tokenPair({ tenantId, userId, sessionId }, next.token);
-    },
-
-    /** Who an access token belongs to, if its session, user and tenant still stand. */
-    async authenticate({ tenantId, userId, sessionId }: AccessClaims): Promise<Authenticated> {
-      const [row] = await database.withTenant({ tenantId }, (tx) =>
-        tx
-          .select({ ...principalColumns, expiresAt: sessions.expiresAt })
-          .from(sessions)
-          .innerJoin(users, and(eq(users.tenantId, sessions.tenantId), eq(users.id, sessions.userId)))
-          .innerJoin(tenants, eq(tenants.tenantId, sessions.tenantId))
-          .leftJoin(roles, isRoleOfUser)
-          .where(and(eq(sessions.id, sessionId), eq(sessions.userId, userId), isActive)),
-      );
-      if (row === undefined || row.expiresAt.getTime() <= now()) throw authenticationRequired('The session is over.');
-      return authenticatedFrom(row, { kind: 'session', id: sessionId });
     },
   };
 }

@@ -13,7 +13,7 @@ import { type Database, isId, newId, type TenantTx } from '../../db/index.ts';
 import { AppError } from '../../errors.ts';
 import type { Vault } from '../../vault/index.ts';
 import { type Acting, assertMay, assertMayGrant, changeEvent } from '../acting.ts';
-import type { Passwords } from '../credentials/passwords.ts';
+import { type Passwords, passwordCell } from '../credentials/passwords.ts';
 import {
   assertCursor,
   checkedChoice,
@@ -25,7 +25,7 @@ import {
 } from '../input.ts';
 import { invalidField, notFound } from '../refusals.ts';
 import { heldRole, roleToGive } from '../roles/held-role.ts';
-import { passwordCell } from '../sessions/login.ts';
+import { eraseFactor } from '../second-factor/factor-rows.ts';
 import { apiKeys, sessions, users } from '../tables.ts';
 import { assertAllowed, checkedChange, lockActiveAdmins, type UserChange, type UserView } from './user-changes.ts';
 
@@ -133,7 +133,7 @@ export function createUsers({ database, vault, audit, passwords, now }: UsersOpt
         const [user] = await tx.update(users).set(rowChange()).where(eq(users.id, id)).returning(columns);
         if (user === undefined) throw new Error('A locked row must not vanish.');
         if (user.status !== 'active' || hash !== undefined) await tx.delete(sessions).where(eq(sessions.userId, id));
-        if (user.status === 'deleted') await revokeKeys(tx, id);
+        if (user.status === 'deleted') await takeCredentials(tx, id);
         const facts = {
           details: { changed: Object.keys(change), role: user.role, clearance: user.clearance, status: user.status },
         };
@@ -157,7 +157,8 @@ export function createUsers({ database, vault, audit, passwords, now }: UsersOpt
     },
   };
 
-  async function revokeKeys(tx: TenantTx, userId: string): Promise<void> {
+  async function takeCredentials(tx: TenantTx, userId: string): Promise<void> {
+    await eraseFactor(tx, userId);
     const isStanding = and(eq(apiKeys.userId, userId), isNull(apiKeys.revokedAt));
     await tx
       .update(apiKeys)
