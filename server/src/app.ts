@@ -36,7 +36,7 @@ import {
 import { createMetrics, type Metrics, startTracing } from './telemetry/index.ts';
 import { createTenants, type Tenants } from './tenants/index.ts';
 import { createKeyFile, createLocalKms, createVault } from './vault/index.ts';
-import { createJobs } from './worker/index.ts';
+import { createJobs, createPlacement } from './worker/index.ts';
 
 /** A server that is built and can listen. */
 export interface App {
@@ -55,6 +55,9 @@ const orphanGraceMs = 60_000;
 
 /** How long after it was named a foreign id comes to the notice of operators at most. */
 const foreignIdIntervalMs = 1000;
+
+/** How often tenants are looked at that may have grown into an index of vectors of their own. */
+const placementIntervalMs = 10 * 60_000;
 
 /** How often interrupted requests are looked for. */
 const orphanIntervalMs = 60_000;
@@ -210,6 +213,7 @@ async function openFlows(
       await settleOrphans(infrastructure.isOnlyProcess ? now() : lostBefore());
       closers.push(every(orphanIntervalMs, log, () => settleOrphans(lostBefore())));
       closers.push(foreignIds.look, every(foreignIdIntervalMs, log, foreignIds.look));
+      closers.push(every(placementIntervalMs, log, createPlacement({ database, config, log })));
       await jobs.start({ ingest, collectOrphans: (signal) => collectOrphans({ database, blobs }, signal) });
       closers.push(jobs.stop);
       const address = await http.listen();

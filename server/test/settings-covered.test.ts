@@ -36,6 +36,7 @@ const observedIn: Readonly<Record<string, readonly string[]>> = {
     ...['DATABASE_POOL_MAX', 'DATABASE_CONNECT_TIMEOUT_MS', 'DATABASE_STATEMENT_TIMEOUT_MS'],
     ...['DATABASE_IDLE_IN_TRANSACTION_TIMEOUT_MS', 'DATABASE_IDLE_TIMEOUT_MS'],
   ],
+  'test/vector-placement.test.ts': ['SEARCH_VECTOR_INDEX_FROM'],
   'test/bad-input.test.ts': ['BODY_BYTES_MAX', 'HEADER_BYTES_MAX'],
   'test/bad-documents.test.ts': ['UPLOAD_BYTES_MAX', 'DOCUMENT_PAGES_MAX', 'DOCUMENT_TEXT_CHARACTERS_MAX'],
   'test/command-line.test.ts': ['PORT', 'GENAI_DATA_DIR', 'ALLOW_EMBEDDED_DATABASE_IN_PRODUCTION'],

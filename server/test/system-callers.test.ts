@@ -13,6 +13,7 @@ const reviewed: Record<keyof typeof systemReasons, readonly string[]> = {
   'jobs.queue': ['src/worker/jobs.ts'],
   'ledger.record': ['src/ledger/ledger.ts'],
   'operators.record': ['src/cli/offline.ts'],
+  'search.placement': ['src/documents/sizes.ts', 'src/search/vector-placement.ts'],
   'tenants.administer': ['src/tenants/tenants.ts'],
 };
 

@@ -67,6 +67,16 @@ const holes: readonly (readonly [hole: string, plant: string, finding: RegExp])[
     /Table notes has no index/,
   ],
   [
+    'vectors of several tenants in one index',
+    'create index shared on genai.chunks using hnsw (embedding vector_cosine_ops)',
+    /Index shared holds the vectors of several tenants/,
+  ],
+  [
+    'vectors in an index that is partial on something else',
+    "create index half on genai.chunks using hnsw (embedding vector_cosine_ops) where tenant_id >= 'a' and position > 0",
+    /Index half holds the vectors of several tenants/,
+  ],
+  [
     'a policy without WITH CHECK',
     `drop policy tenant_isolation on genai.teams; create policy tenant_isolation on genai.teams to genai_app using (${tenant})`,
     /Policy teams.tenant_isolation lacks/,

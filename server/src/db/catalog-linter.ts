@@ -86,6 +86,15 @@ const checks: readonly Check[] = [
     finding: (table) => `Table ${table} has no index that leads with tenant_id.`,
   },
   {
+    // In a shared index of vectors, what others have near a question slows a search and pushes results out.
+    sql: `select ic.relname as subject
+      from pg_index i join pg_class ic on ic.oid = i.indexrelid join pg_namespace n on n.oid = ic.relnamespace
+      join pg_am am on am.oid = ic.relam
+      where n.nspname = 'genai' and am.amname in ('hnsw', 'ivfflat')
+        and coalesce(pg_get_expr(i.indpred, i.indrelid), '') !~ '^\\(\\(tenant_id = ''[a-z0-9_]+''::text\\) AND '`,
+    finding: (index) => `Index ${index} holds the vectors of several tenants. Drop it; each gets one of its own.`,
+  },
+  {
     // Only genai_app is bound to a tenant; what it may do must be bounded on both sides.
     sql: `select c.relname || '.' || p.polname as subject
       from pg_policy p join pg_class c on c.oid = p.polrelid join pg_namespace n on n.oid = c.relnamespace

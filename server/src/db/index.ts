@@ -16,5 +16,6 @@ export { idPrefixes, isId, newId } from './ids.ts';
 export { inspectPostgres, type PostgresInspection } from './inspect.ts';
 export type { MigrationState } from './migrate.ts';
 export { migrateAsOwner, type OpenDatabase, openDatabase } from './open.ts';
+export { asOwner, type OwnerLogin } from './owner.ts';
 export { SecondServerError } from './sole-server.ts';
 export { type SystemReason, systemReasons } from './system-reasons.ts';

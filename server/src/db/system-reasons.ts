@@ -15,6 +15,7 @@ export const systemReasons = {
   'audit.security':
     'Records and lists security events, which tenants must not read, and finds whose an id is that was named.',
   'ingest.recover': 'Finds documents whose ingestion was interrupted, by id only.',
+  'search.placement': 'Counts the passages of each tenant, to give large ones an index of vectors of their own.',
   'jobs.queue': 'Runs the statements of the job queue, whose payloads are ids.',
 } as const;
 

@@ -19,5 +19,6 @@ export {
 export { collectOrphans } from './orphans.ts';
 export { createParser, type Parser } from './parse.ts';
 export type { DocumentFilter } from './reading.ts';
+export { tenantSizes } from './sizes.ts';
 export { type DocumentStatus, documentStatuses, type SubjectKind, subjectKinds } from './tables.ts';
 export type { Upload } from './upload.ts';

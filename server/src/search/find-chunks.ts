@@ -1,7 +1,8 @@
 /**
  * The statement that finds passages: two arms, each over visible chunks only, fused by reciprocal rank.
  *
- * Each arm reads the tenant's visible chunks exactly, so filtering costs no recall.
+ * The arm of words reads the tenant's visible chunks exactly, and so does that of vectors unless the tenant has an index of
+ * vectors of its own; that is then read on until enough visible chunks are found (see vector-placement.ts).
  */
 
 import { type SQL, sql } from 'drizzle-orm';
@@ -9,9 +10,11 @@ import type { Classification } from '../context.ts';
 import type { TenantTx } from '../db/index.ts';
 import type { Visibility } from './search-index.ts';
 import { chunks } from './tables.ts';
+import { ofTenant } from './vector-placement.ts';
 
 /** What to find. */
 export interface FindRequest {
+  readonly tenantId: string;
   /** A tsquery of blinded words; `undefined` leaves the arm of words out. */
   readonly words: string | undefined;
   /** `undefined` leaves the arm of vectors out. */
@@ -40,6 +43,9 @@ export interface FoundRow {
 /** Damps the weight of the first ranks; the constant of Cormack, Clarke and Büttcher (SIGIR 2009). */
 const rankOffset = 60;
 
+/** What names a chunk within its tenant. */
+const place = sql`document_id, version, position`;
+
 /** Makes a passage that is first in both arms score 1. */
 const scoreMax = 2 / (rankOffset + 1);
 
@@ -52,43 +58,42 @@ export async function findChunks(tx: TenantTx, request: FindRequest): Promise<Fo
     questionVector === undefined ? sql`null` : sql`1 - (embedding <=> ${vectorParameter(questionVector)})`;
   const { rows } = await tx.execute<FoundRow & Record<string, unknown>>(sql`
     with fused as (
-      select document_id, version, position, sum(1.0 / (${rankOffset} + rank)) as score
+      select ${place}, sum(1.0 / (${rankOffset} + rank)) as score
       from (${sql.join(arms, sql` union all `)}) as arms
-      group by document_id, version, position
-      order by score desc, document_id, version, position
+      group by ${place}
+      order by score desc, ${place}
       limit ${request.limit}
     )
     select document_id as "documentId", version, position, page, start_offset as "start", end_offset as "end", classification,
       heading_path_sealed as "headingPathSealed", text_sealed as "textSealed", (score / ${scoreMax})::float8 as score,
       (${similarity})::float8 as similarity
-    from fused join ${chunks} using (document_id, version, position)
-    order by score desc, document_id, version, position`);
+    from fused join ${chunks} using (${place})
+    order by score desc, ${place}`);
   return rows;
 }
 
-function armsOf({ words, questionVector, visible, candidates }: FindRequest): SQL[] {
-  const isVisible = sql`collection_id = any(${sql.param(visible.collectionIds)}::text[])
+function armsOf({ tenantId, words, questionVector, visible, candidates }: FindRequest): SQL[] {
+  const isVisible = sql`${ofTenant(tenantId)} and collection_id = any(${sql.param(visible.collectionIds)}::text[])
     and classification = any(${sql.param(visible.classifications)}::genai.classification_tier[])`;
   const arms: SQL[] = [];
   if (words !== undefined) {
     const negativeRank = sql`-ts_rank(lexemes, ${words}::tsquery)`;
-    arms.push(armOf(negativeRank, sql`${isVisible} and lexemes @@ ${words}::tsquery`, candidates));
+    arms.push(armOf(negativeRank, sql`${isVisible} and lexemes @@ ${words}::tsquery`, sql`key, ${place}`, candidates));
   }
   if (questionVector !== undefined) {
     const distance = sql`embedding <=> ${vectorParameter(questionVector)}`;
-    arms.push(armOf(distance, sql`${isVisible} and embedding is not null`, candidates));
+    // By the distance alone: with anything beside it no index of vectors is used.
+    arms.push(armOf(distance, sql`${isVisible} and embedding is not null`, sql`key`, candidates));
   }
   return arms;
 }
 
 /** The chunks with the smallest keys, and their ranks. */
-function armOf(key: SQL, condition: SQL, candidates: number): SQL {
+function armOf(key: SQL, condition: SQL, order: SQL, candidates: number): SQL {
   return sql`(
-    select document_id, version, position, row_number() over (order by key, document_id, version, position) as rank
+    select ${place}, row_number() over (order by key, ${place}) as rank
     from (
-      select document_id, version, position, ${key} as key
-      from ${chunks} where ${condition}
-      order by key, document_id, version, position limit ${candidates}
+      select ${place}, ${key} as key from ${chunks} where ${condition} order by ${order} limit ${candidates}
     ) as best)`;
 }
 

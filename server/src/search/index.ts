@@ -11,3 +11,4 @@ export type {
   Visibility,
 } from './search-index.ts';
 export { embeddingDimensions } from './tables.ts';
+export { type PlacementPlan, placementPlan, placeVectors, type TenantSize } from './vector-placement.ts';

@@ -15,6 +15,10 @@ import { chunks } from './tables.ts';
 /** Rows per statement; building a statement holds up the event loop, for these some 15 ms. */
 const rowsPerStatement = 50;
 
+/** Vectors that a search of the index keeps in view: pgvector's own default, and its most. */
+const efSearchMin = 40;
+const efSearchMax = 1000;
+
 /** Makes the index in PostgreSQL. */
 export function createSearchIndex(): SearchIndex {
   return {
@@ -48,9 +52,9 @@ export function createSearchIndex(): SearchIndex {
     },
 
     async search(tx, box, { question, questionVector, visible, limit, candidates }) {
-      const [vector = ''] = await stemVectors(tx, [question]);
-      const words = blindQuery(vector, createBlinder(box));
+      const words = blindQuery(await beginSearch(tx, question, candidates), createBlinder(box));
       const rows = await findChunks(tx, {
+        tenantId: box.tenantId,
         words,
         questionVector,
         visible,
@@ -60,6 +64,18 @@ export function createSearchIndex(): SearchIndex {
       return rows.map((row) => passageFrom(box, row));
     },
   };
+}
+
+/**
+ * The stems of a question; from here on an index of vectors, where the tenant has one, is read until enough chunks are
+ * found that pass the conditions.
+ */
+async function beginSearch(tx: TenantTx, question: string, candidates: number): Promise<string> {
+  const inView = Math.min(Math.max(candidates, efSearchMin), efSearchMax);
+  const { rows } = await tx.execute<{ vector: string }>(sql`
+    select to_tsvector('english', ${question})::text as vector,
+      set_config('hnsw.iterative_scan', 'strict_order', true), set_config('hnsw.ef_search', ${String(inView)}, true)`);
+  return rows[0]?.vector ?? '';
 }
 
 /** The stems of texts in the text form of tsvector, in the order of the texts. */

@@ -40,4 +40,13 @@ export const search = {
     unit: 'count',
     description: 'Passages that each search arm (text, vector) contributes to the fusion.',
   }),
+  vectorIndexFrom: integer({
+    env: 'SEARCH_VECTOR_INDEX_FROM',
+    default: 5000,
+    min: 100,
+    max: 100_000_000,
+    unit: 'count',
+    description:
+      'Passages from which on a tenant gets an index of vectors of its own, on PostgreSQL with DATABASE_OWNER_URL; fewer are read one by one, at about 2 ms a thousand.',
+  }),
 };
