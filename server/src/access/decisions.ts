@@ -50,6 +50,7 @@ export function assertClearance(ctx: Pick<RequestContext, 'principal'>, classifi
 /** Whether a principal may do or see something that another may not: what was taken away between the two. */
 export function exceeds(before: Principal, after: Principal): boolean {
   if (!isWithinClearance(before.clearance, after.clearance)) return true;
+  if (before.teamIds.some((id) => !after.teamIds.includes(id))) return true;
   return permissionNames.some((name) => can(before, name).allowed && !can(after, name).allowed);
 }
 

@@ -13,6 +13,7 @@ import { addIngest } from './commands/ingest.ts';
 import { addKeys } from './commands/keys.ts';
 import { addOperators } from './commands/operators.ts';
 import { addMigrate, addServe } from './commands/serve.ts';
+import { addTeams } from './commands/teams.ts';
 import { addTenants } from './commands/tenants.ts';
 import { addUp } from './commands/up.ts';
 import { addUsers } from './commands/users.ts';
@@ -60,6 +61,7 @@ export function createProgram(surroundings: Surroundings): { readonly program: C
   addCollections(program, shell);
   addKeys(program, shell);
   addUsers(program, shell);
+  addTeams(program, shell);
   addTenants(program, shell);
   program.commandsGroup('Run a server:');
   addUp(program, shell);

@@ -29,6 +29,7 @@ import { createLogin, type LoginRequest } from './sessions/login.ts';
 import type { Origin } from './sessions/origin.ts';
 import { createSessionAuthentication } from './sessions/session-authentication.ts';
 import { createSessions, type TokenPair } from './sessions/sessions.ts';
+import { createTeams, type Teams } from './teams/teams.ts';
 import { createOwnPassword, type OwnPassword } from './users/own-password.ts';
 import type { UserChange, UserView } from './users/user-changes.ts';
 import { createUsers, type NewUser } from './users/users.ts';
@@ -57,6 +58,7 @@ export interface Identity {
   readonly updateUser: (acting: Acting, id: string, change: UserChange) => Promise<UserView>;
   readonly changePassword: OwnPassword['change'];
   readonly secondFactors: SecondFactors;
+  readonly teams: Teams;
   /** The caller's own user. */
   readonly me: (ctx: RequestContext) => Promise<UserView>;
   readonly createApiKey: (acting: Acting, input: NewApiKey) => Promise<CreatedApiKey>;
@@ -136,6 +138,7 @@ export function createIdentity(options: IdentityOptions): Identity {
     updateUser: users.update,
     changePassword: ownPassword.change,
     secondFactors: createSecondFactors({ ...stores, ownPassword, isRequiredOfAdmins: isFactorRequiredOfAdmins, now }),
+    teams: createTeams({ ...stores, now }),
     me: users.me,
     createApiKey: createNewApiKeys({ ...stores, opaqueTokens, ttlDaysDefault, now }),
     listApiKeys: apiKeys.list,

@@ -1,5 +1,6 @@
 /** A principal from the rows of a user, their role and their tenant: the one way in which identity makes one. */
 
+import { sql } from 'drizzle-orm';
 import type { Classification, Principal, TenantTier } from '../context.ts';
 import { roleFrom } from './roles/held-role.ts';
 import { roles, tenants, users } from './tables.ts';
@@ -18,7 +19,11 @@ export const principalColumns = {
   userId: users.id,
   role: users.role,
   permissionsOfCustomRole: roles.permissions,
-  teamId: users.teamId,
+  teamIds: sql<string[]>`array(
+    select team_id from genai.team_members
+    where team_members.tenant_id = ${users.tenantId} and team_members.user_id = ${users.id}
+    order by team_id
+  )`,
   clearance: users.clearance,
 };
 
@@ -29,7 +34,7 @@ export interface PrincipalRow {
   readonly userId: string;
   readonly role: string;
   readonly permissionsOfCustomRole: string[] | null;
-  readonly teamId: string | null;
+  readonly teamIds: string[];
   readonly clearance: Classification;
 }
 
@@ -39,8 +44,7 @@ export function authenticatedFrom(
   credential: Principal['credential'],
   scopes?: readonly string[],
 ): Authenticated {
-  const { tenantId, tier, userId, role, permissionsOfCustomRole, teamId, clearance } = row;
+  const { tenantId, tier, userId, role, permissionsOfCustomRole, teamIds, clearance } = row;
   const { permissions } = roleFrom(role, permissionsOfCustomRole);
-  const teamIds = teamId === null ? [] : [teamId];
   return { tenantId, tier, principal: { userId, role, permissions, teamIds, clearance, credential, scopes } };
 }

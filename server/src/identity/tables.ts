@@ -22,10 +22,28 @@ export const users = genaiSchema.table('users', {
   role: text('role').notNull(),
   clearance: classificationTier('clearance').notNull(),
   status: genaiSchema.enum('user_status', userStatuses)('status').notNull().default('active'),
-  teamId: text('team_id'),
   passwordHashSealed: bytes('password_hash_sealed'),
+  externalIdHash: bytes('external_id_hash'),
+  externalIdSealed: bytes('external_id_sealed'),
+  profileSealed: bytes('profile_sealed'),
   createdAt: timestamp('created_at', { withTimezone: true }).notNull().defaultNow(),
   updatedAt: timestamp('updated_at', { withTimezone: true }).notNull().defaultNow(),
+});
+
+export const teams = genaiSchema.table('teams', {
+  tenantId: text('tenant_id').notNull(),
+  id: text('id').notNull(),
+  name: text('name').notNull(),
+  externalId: text('external_id'),
+  createdAt: timestamp('created_at', { withTimezone: true }).notNull().defaultNow(),
+  updatedAt: timestamp('updated_at', { withTimezone: true }).notNull().defaultNow(),
+});
+
+export const teamMembers = genaiSchema.table('team_members', {
+  tenantId: text('tenant_id').notNull(),
+  teamId: text('team_id').notNull(),
+  userId: text('user_id').notNull(),
+  createdAt: timestamp('created_at', { withTimezone: true }).notNull().defaultNow(),
 });
 
 /** The roles that tenants made. */

@@ -80,9 +80,16 @@ export function documentsOn({ database, superuser }: TestDatabase) {
         ]);
       }
       await superuser(
-        `insert into genai.users (tenant_id, id, email, name, role, clearance, team_id) values ($1, $2, $2, 'x', 'viewer', 'public', $3)`,
-        [tenantId, userId, teamId ?? null],
+        `insert into genai.users (tenant_id, id, email, name, role, clearance) values ($1, $2, $2, 'x', 'viewer', 'public')`,
+        [tenantId, userId],
       );
+      if (teamId !== undefined) {
+        await superuser('insert into genai.team_members (tenant_id, team_id, user_id) values ($1, $2, $3)', [
+          tenantId,
+          teamId,
+          userId,
+        ]);
+      }
       return userId;
     },
 

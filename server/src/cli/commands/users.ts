@@ -10,7 +10,7 @@ import type { Shell } from '../shell.ts';
 import { assertChanges, tenantIdFrom } from './tenants.ts';
 
 /** The part of a user that is shown. */
-interface User {
+export interface User {
   readonly id: string;
   readonly email: string;
   readonly name: string;
@@ -91,7 +91,8 @@ async function passwordFrom(stdin: NodeJS.ReadableStream): Promise<string> {
   return password;
 }
 
-function userTable(rows: readonly User[]): string {
+/** Users as a table. */
+export function userTable(rows: readonly User[]): string {
   const cells = rows.map(({ id, email, name, role, clearance, status }) => [id, email, name, role, clearance, status]);
   return tableText(['ID', 'E-MAIL', 'NAME', 'ROLE', 'CLEARANCE', 'STATUS'], cells);
 }

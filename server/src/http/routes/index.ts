@@ -11,6 +11,7 @@ import { loginOperations } from './login.ts';
 import { operatorOperations } from './operators.ts';
 import { queryOperations } from './query.ts';
 import { serverOperations } from './server.ts';
+import { teamOperations } from './teams.ts';
 import { userOperations } from './users.ts';
 
 /** Every operation that the server has. */
@@ -22,6 +23,7 @@ export const operations: readonly Operation[] = [
   ...collectionOperations,
   ...gatewayOperations,
   ...userOperations,
+  ...teamOperations,
   ...keyOperations,
   ...accountingOperations,
   ...operatorOperations,

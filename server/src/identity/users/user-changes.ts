@@ -22,8 +22,22 @@ export interface UserView {
   readonly updatedAt: Date;
 }
 
+/** The columns of a `UserView`. */
+export const userColumns = {
+  id: users.id,
+  email: users.email,
+  name: users.name,
+  role: users.role,
+  clearance: users.clearance,
+  status: users.status,
+  createdAt: users.createdAt,
+  updatedAt: users.updatedAt,
+};
+
 /** What may change of a user; what is left out stays. */
 export interface UserChange {
+  /** Changed by provisioning only. */
+  readonly email?: string;
   readonly name?: string;
   readonly role?: string;
   readonly clearance?: Classification;
@@ -76,7 +90,7 @@ export interface ProposedChange {
  * @throws {AppError} permission_denied, classification_denied, or state_conflict for the last admin.
  */
 export function assertAllowed(acting: Acting, { before, held, change, given, admins }: ProposedChange): void {
-  const { role, clearance, status, password } = change;
+  const { email, role, clearance, status, password } = change;
   const changesRights = role !== undefined || clearance !== undefined || status !== undefined;
   if (changesRights && actingUserId(acting) === before.id) {
     throw new AppError('permission_denied', { detail: 'Nobody changes their own role, clearance or status.' });
@@ -85,8 +99,9 @@ export function assertAllowed(acting: Acting, { before, held, change, given, adm
     ...(given === undefined ? {} : { role: given }),
     ...(clearance === undefined ? {} : { clearance }),
   });
-  // Whoever sets a password can log in with it, and with all that the user has.
-  if (password !== undefined) assertMayGrant(acting, { role: held, clearance: before.clearance });
+  // Whoever sets a password, or the address that a sign-in elsewhere is known by, can log in with all that the user has.
+  if (password !== undefined || email !== undefined)
+    assertMayGrant(acting, { role: held, clearance: before.clearance });
   const staysAdmin = (role ?? before.role) === 'admin' && (status ?? before.status) === 'active';
   if (!staysAdmin && admins.includes(before.id) && admins.length === 1) {
     throw new AppError('state_conflict', {

@@ -6,10 +6,10 @@
  * authentication reads the row every time, so what is taken away is gone with the next request.
  */
 
-import { and, asc, eq, gt, isNull, ne } from 'drizzle-orm';
+import { and, asc, eq, gt, ne } from 'drizzle-orm';
 import type { AuditLog } from '../../audit/index.ts';
 import { type Classification, classifications, type RequestContext } from '../../context.ts';
-import { type Database, isId, newId, type TenantTx } from '../../db/index.ts';
+import { type Database, newId } from '../../db/index.ts';
 import { AppError } from '../../errors.ts';
 import type { Vault } from '../../vault/index.ts';
 import { type Acting, assertMay, assertMayGrant, changeEvent } from '../acting.ts';
@@ -24,10 +24,10 @@ import {
   pageFrom,
 } from '../input.ts';
 import { invalidField, notFound } from '../refusals.ts';
-import { heldRole, roleToGive } from '../roles/held-role.ts';
-import { eraseFactor } from '../second-factor/factor-rows.ts';
-import { apiKeys, sessions, users } from '../tables.ts';
-import { assertAllowed, checkedChange, lockActiveAdmins, type UserChange, type UserView } from './user-changes.ts';
+import { roleToGive } from '../roles/held-role.ts';
+import { users } from '../tables.ts';
+import { lockUser, writeChange } from './change-user.ts';
+import { checkedChange, type UserChange, type UserView, userColumns } from './user-changes.ts';
 
 /** What makes a user; without a password they cannot log in, only use API keys. */
 export interface NewUser {
@@ -48,17 +48,6 @@ export interface UsersOptions {
   readonly now: () => number;
 }
 
-const columns = {
-  id: users.id,
-  email: users.email,
-  name: users.name,
-  role: users.role,
-  clearance: users.clearance,
-  status: users.status,
-  createdAt: users.createdAt,
-  updatedAt: users.updatedAt,
-};
-
 /** Makes the users. */
 export function createUsers({ database, vault, audit, passwords, now }: UsersOptions) {
   return {
@@ -78,7 +67,7 @@ export function createUsers({ database, vault, audit, passwords, now }: UsersOpt
         const role = await roleToGive(tx, input.role);
         assertMayGrant(acting, { role });
         const row = { tenantId: acting.tenantId, id, email, name, role: role.name, clearance, passwordHashSealed };
-        const [user] = await tx.insert(users).values(row).onConflictDoNothing().returning(columns);
+        const [user] = await tx.insert(users).values(row).onConflictDoNothing().returning(userColumns);
         if (user === undefined)
           throw new AppError('state_conflict', { detail: 'There is a user with this address already.' });
         const facts = { details: { role: role.name, clearance }, personal: { email, name } };
@@ -94,7 +83,7 @@ export function createUsers({ database, vault, audit, passwords, now }: UsersOpt
       const isListed = and(ne(users.status, 'deleted'), cursor === undefined ? undefined : gt(users.id, cursor));
       const rows = await database.withTenant(acting, (tx) =>
         tx
-          .select(columns)
+          .select(userColumns)
           .from(users)
           .where(isListed)
           .orderBy(asc(users.id))
@@ -106,63 +95,32 @@ export function createUsers({ database, vault, audit, passwords, now }: UsersOpt
     /** The caller. */
     async me(ctx: RequestContext): Promise<UserView> {
       const [user] = await database.withTenant(ctx, (tx) =>
-        tx.select(columns).from(users).where(eq(users.id, ctx.principal.userId)),
+        tx.select(userColumns).from(users).where(eq(users.id, ctx.principal.userId)),
       );
       if (user === undefined) throw notFound();
       return user;
     },
 
     /**
-     * Changes a user; `deleted` erases address, name and password and revokes the keys.
+     * Changes a user; `deleted` erases what is personal and revokes the keys.
      * @throws {AppError} resource_not_found, state_conflict for the last admin, request_invalid, permission_denied,
      * classification_denied.
      */
     async update(acting: Acting, id: string, input: UserChange): Promise<UserView> {
       assertMay(acting, 'users:write');
-      if (!isId('user', id)) throw notFound();
       const change = checkedChange(input);
       const tenantVault = await vault.forTenant(acting);
       const hash = change.password === undefined ? undefined : await passwords.hash(change.password);
+      const sealed =
+        hash === undefined ? {} : { passwordHashSealed: tenantVault.seal(passwordCell(id), hash, 'secret') };
       return database.withTenant(acting, async (tx) => {
-        const admins = change.role === undefined && change.status === undefined ? [] : await lockActiveAdmins(tx);
-        const [before] = await tx.select(columns).from(users).where(eq(users.id, id)).for('no key update');
-        if (before === undefined || before.status === 'deleted') throw notFound();
-        const held = await heldRole(tx, before.role);
-        const given = change.role === undefined ? undefined : await roleToGive(tx, change.role);
-        assertAllowed(acting, { before, held, change, given, admins });
-        const [user] = await tx.update(users).set(rowChange()).where(eq(users.id, id)).returning(columns);
-        if (user === undefined) throw new Error('A locked row must not vanish.');
-        if (user.status !== 'active' || hash !== undefined) await tx.delete(sessions).where(eq(sessions.userId, id));
-        if (user.status === 'deleted') await takeCredentials(tx, id);
-        const facts = {
-          details: { changed: Object.keys(change), role: user.role, clearance: user.clearance, status: user.status },
-        };
+        const locked = await lockUser(tx, id, change.role !== undefined || change.status !== undefined);
+        const user = await writeChange(tx, acting, locked, change, sealed, new Date(now()));
+        const { role, clearance, status } = user;
+        const facts = { details: { changed: Object.keys(change), role, clearance, status } };
         await audit.append(tx, tenantVault, changeEvent(acting, 'user.updated', { kind: 'user', id }, facts));
         return user;
       });
-
-      function rowChange() {
-        const { name, role, clearance, status } = change;
-        const erased = { email: `${id}@deleted.invalid`, name: 'Deleted user', passwordHashSealed: null };
-        return {
-          updatedAt: new Date(now()),
-          ...(name === undefined ? {} : { name }),
-          ...(role === undefined ? {} : { role }),
-          ...(clearance === undefined ? {} : { clearance }),
-          ...(status === undefined ? {} : { status }),
-          ...(hash === undefined ? {} : { passwordHashSealed: tenantVault.seal(passwordCell(id), hash, 'secret') }),
-          ...(status === 'deleted' ? erased : {}),
-        };
-      }
     },
   };
-
-  async function takeCredentials(tx: TenantTx, userId: string): Promise<void> {
-    await eraseFactor(tx, userId);
-    const isStanding = and(eq(apiKeys.userId, userId), isNull(apiKeys.revokedAt));
-    await tx
-      .update(apiKeys)
-      .set({ revokedAt: new Date(now()) })
-      .where(isStanding);
-  }
 }
