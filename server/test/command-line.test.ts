@@ -254,23 +254,6 @@ describe('a first start', () => {
     expect((await genai('users list --as viewer@acme.example')).code).toBe(4);
   });
 
-  it('makes teams and says who is in them', async () => {
-    const made = await genai('teams create Research --json');
-    expect(made.code, made.stderr).toBe(0);
-    const { id } = JSON.parse(made.stdout) as { id: string };
-    const { data } = JSON.parse((await genai('users list --json')).stdout) as { data: { id: string; role: string }[] };
-    const viewer = data.find(({ role }) => role === 'viewer')?.id ?? '';
-    expect(await genai(`teams add ${id} ${viewer}`)).toMatchObject({ code: 0, stdout: `added ${viewer}\n` });
-    expect((await genai(`teams members ${id}`)).stdout).toContain(viewer);
-    await genai(`teams remove ${id} ${viewer}`);
-    expect((await genai(`teams members ${id}`)).stdout).not.toContain(viewer);
-    await genai(`teams rename ${id} Archive`);
-    expect((await genai('teams list')).stdout).toMatch(new RegExp(`${id} +Archive`));
-    expect(await genai(`teams delete ${id}`)).toMatchObject({ code: 0, stdout: `deleted ${id}\n` });
-    expect((await genai(`teams delete ${id}`)).code).toBe(2);
-    expect((await genai('teams list --as viewer@acme.example')).code).toBe(4);
-  });
-
   it('makes keys that work as they are printed, until they are revoked', async () => {
     const { code, stdout, stderr } = await genai('keys create --scope query:ask --expires-in-days 1 script');
     expect(code, stderr).toBe(0);

@@ -15,6 +15,7 @@ const tables = {
   document: sql`genai.documents`,
   collection: sql`genai.collections`,
   user: sql`genai.users`,
+  team: sql`genai.teams`,
   apiKey: sql`genai.api_keys`,
 } as const;
 

@@ -118,7 +118,8 @@ export function sendError(
   // Requests that failed before the first hook have no state.
   const ctx = (request.state as FastifyRequest['state'] | undefined)?.ctx;
   if (error.code === 'rate_limit_exceeded') services.metrics.rateLimited.add({ tier: ctx?.tier ?? 'anonymous' });
-  if (error.code === 'resource_not_found' && ctx !== undefined) services.onNotFound?.(ctx, idOf(request));
+  if (error.code === 'resource_not_found' && ctx !== undefined)
+    for (const id of idsIn(request)) services.onNotFound?.(ctx, id);
   if (error.code === 'request_cancelled' || reply.raw.headersSent) {
     // There is nobody to tell, or something else was already told.
     reply.hijack();
@@ -146,8 +147,9 @@ function cutUnreadBody({ raw }: FastifyRequest): void {
   raw.once('close', () => clearTimeout(cut));
 }
 
-function idOf(request: FastifyRequest): string {
-  return (request.params as { id?: string } | undefined)?.id ?? '';
+/** The ids in the path. */
+function idsIn(request: FastifyRequest): readonly string[] {
+  return Object.values((request.params ?? {}) as Readonly<Record<string, string>>);
 }
 
 function logError(error: AppError, { log }: FastifyRequest): void {
