@@ -150,7 +150,7 @@ export const documentOperations = [
       // Never the type that was claimed: a browser must not take an upload for a page of ours.
       reply
         .type('application/octet-stream')
-        .header('content-disposition', `attachment; filename*=UTF-8''${encodeURIComponent(filename.toWellFormed())}`)
+        .header('content-disposition', `attachment; filename*=UTF-8''${headerValue(filename)}`)
         .send(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
       return answered;
     },
@@ -190,3 +190,11 @@ export const documentOperations = [
     handle: ({ services, ctx, params }) => services.documents.remove(ctx, params.id),
   }),
 ];
+
+/** A text as RFC 8187 encodes it in a header: letters, digits and a few signs stay, of which these four are none. */
+function headerValue(text: string): string {
+  return encodeURIComponent(text.toWellFormed()).replaceAll(
+    /['()*]/g,
+    (sign) => `%${sign.charCodeAt(0).toString(16).toUpperCase()}`,
+  );
+}
