@@ -35,12 +35,17 @@ export function classificationsWithin(clearance: Classification): readonly Class
   return classifications.slice(0, classifications.indexOf(clearance) + 1);
 }
 
+/** Everything below the edge that knows for which tenant it works. */
+export interface TenantScope {
+  readonly tenantId: string;
+}
+
 /** How somebody can prove who they are. */
 export const credentialKinds = ['session', 'api_key', 'federated', 'break_glass'] as const;
 export type CredentialKind = (typeof credentialKinds)[number];
 
 /** An authenticated user of a tenant, as their rows stood at authentication. */
-export interface Principal {
+export interface Principal extends TenantScope {
   readonly userId: string;
   /** A built-in role, or one that the tenant made. */
   readonly role: string;
@@ -51,11 +56,6 @@ export interface Principal {
   readonly credential: { readonly kind: CredentialKind; readonly id: string };
   /** What the credential is limited to; `undefined` means all that the role permits. */
   readonly scopes: readonly string[] | undefined;
-}
-
-/** Everything below the edge that knows for which tenant it works. */
-export interface TenantScope {
-  readonly tenantId: string;
 }
 
 /** One request of one principal. */

@@ -18,6 +18,7 @@ import {
 function principal(overrides: Partial<Principal> = {}): Principal {
   const role = roleNamed(overrides.role ?? 'viewer');
   return {
+    tenantId: 'ten_1',
     userId: 'usr_1',
     role: role.name,
     permissions: role.permissions,

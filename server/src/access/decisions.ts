@@ -1,19 +1,32 @@
 /**
  * Who may do what: the only place that decides.
  *
- * Decisions are pure functions of the principal; nothing here loads or stores. What is not explicitly allowed is denied.
+ * Decisions are pure functions of the principal and the resource; nothing here loads or stores. What no rule allows is
+ * denied.
  */
 
 import { type Classification, isWithinClearance, type Principal, type RequestContext } from '../context.ts';
 import { AppError } from '../errors.ts';
-import { isPermission, type Permission, permissionNames, type Role } from './permissions.ts';
+import { type Permission, permissionNames, type Role } from './permissions.ts';
+import { fittingRules } from './policy.ts';
+import type { Resource, RuleName } from './rules.ts';
+import { sentenceOf } from './sentences.ts';
 
 /** What a route demands of its caller; every route declares one, or the server refuses to start. */
 export type RouteAccess = { readonly permission: Permission } | 'authenticated' | 'operator' | 'public';
 
-/** A decision and, in one sentence for the caller, why. */
+/** A decision, the rule that decided, and why in one sentence. */
 export interface Decision {
   readonly allowed: boolean;
+  /** `role` also where no rule fits: what the role does not permit is denied. */
+  readonly rule: RuleName;
+  readonly reason: string;
+}
+
+/** A rule that was looked at, and what it said; those that pass leave the decision to the next. */
+export interface RuleVerdict {
+  readonly rule: RuleName;
+  readonly verdict: 'allows' | 'denies' | 'passes';
   readonly reason: string;
 }
 
@@ -23,15 +36,27 @@ export interface GrantedRights {
   readonly clearance?: Classification;
 }
 
-/** Whether a principal holds a permission: the role must hold it, and the scopes of an API key can only take away. */
-export function can({ role, permissions, scopes }: Principal, permission: Permission): Decision {
-  if (!isPermission(permission) || !permissions.has(permission)) {
-    return { allowed: false, reason: `The role ${role} does not hold ${permission}.` };
-  }
-  if (scopes !== undefined && !scopes.includes(permission)) {
-    return { allowed: false, reason: `The credential is not scoped for ${permission}.` };
-  }
-  return { allowed: true, reason: `The role ${role} holds ${permission}.` };
+/** Whether a principal may do something to a resource; without one, whether they may do it at all. */
+export function can(principal: Principal, action: Permission, resource: Resource = tenantOf(principal)): Decision {
+  const decisive = fittingRules(principal, action, resource.kind).find((rule) => rule.matchesConditions(resource));
+  const rule = (decisive?.reason ?? 'role') as RuleName;
+  const allowed = decisive?.inverted === false;
+  return { allowed, rule, reason: sentenceOf[rule](decisive !== undefined, principal, action, resource) };
+}
+
+/** Every rule that `can` looks at for the same decision, in its order; the last one decides. */
+export function explain(
+  principal: Principal,
+  action: Permission,
+  resource: Resource = tenantOf(principal),
+): readonly RuleVerdict[] {
+  const { allowed, rule: decisive, reason } = can(principal, action, resource);
+  const names = fittingRules(principal, action, resource.kind).map((rule) => rule.reason as RuleName);
+  const passed = names.slice(0, Math.max(names.indexOf(decisive), 0)).map((rule) => {
+    const verdict = 'passes' as const;
+    return { rule, verdict, reason: sentenceOf[rule](false, principal, action, resource) };
+  });
+  return [...passed, { rule: decisive, verdict: allowed ? 'allows' : 'denies', reason }];
 }
 
 /** @throws {AppError} permission_denied, naming the permission. */
@@ -47,7 +72,7 @@ export function assertClearance(ctx: Pick<RequestContext, 'principal'>, classifi
   throw new AppError('classification_denied', { detail: `${classification} is above your clearance, ${clearance}.` });
 }
 
-/** Whether a principal may do or see something that another may not: what was taken away between the two. */
+/** Whether something was taken away between the two: a permission, a level of clearance, a team. */
 export function exceeds(before: Principal, after: Principal): boolean {
   if (!isWithinClearance(before.clearance, after.clearance)) return true;
   if (before.teamIds.some((id) => !after.teamIds.includes(id))) return true;
@@ -69,4 +94,8 @@ export function assertCanGrant(ctx: Pick<RequestContext, 'principal'>, { role, c
     }
   }
   if (clearance !== undefined) assertClearance(ctx, clearance);
+}
+
+function tenantOf({ tenantId }: Principal): Resource {
+  return { kind: 'tenant', tenantId };
 }

@@ -5,9 +5,12 @@ export {
   assertCanGrant,
   assertClearance,
   can,
+  type Decision,
   exceeds,
+  explain,
   type GrantedRights,
   type RouteAccess,
+  type RuleVerdict,
 } from './decisions.ts';
 export {
   builtInRole,
@@ -19,3 +22,5 @@ export {
   type Role,
   roleHolds,
 } from './permissions.ts';
+export { requirementsFor } from './requirements.ts';
+export { type Reader, type Requirement, type Resource, readersFrom, ruleNames } from './rules.ts';

@@ -16,7 +16,7 @@ import type { TenantVault } from '../vault/index.ts';
 import { type DocumentRow, documentCell, textCell } from './document-view.ts';
 import { checkedTitle, invalidField } from './input.ts';
 import { documents, documentVersions } from './tables.ts';
-import { readableCollection } from './visibility.ts';
+import { reachableCollection } from './visibility.ts';
 
 /** What may change of a document; what is left out stays. */
 export interface DocumentChange {
@@ -135,7 +135,7 @@ async function moved(
   row: DocumentRow,
   named: string,
 ): Promise<DocumentUpdate> {
-  const { id } = await readableCollection(tx, ctx.principal, named, 'body');
+  const { id } = await reachableCollection(tx, ctx.principal, 'documents:relabel', named, 'body');
   if (id === row.collectionId) return {};
   await search.move(tx, row.id, id);
   return { collectionId: id };

@@ -15,7 +15,7 @@ import type { Vault } from '../vault/index.ts';
 import { everyone, type Grant, grantsOf, insertGrants, replaceGrants } from './grants.ts';
 import { checkedCollectionName } from './input.ts';
 import { collections, documents } from './tables.ts';
-import { type CollectionRow, isReadable } from './visibility.ts';
+import { type CollectionRow, isReachableCollection } from './visibility.ts';
 
 /** A collection as its readers see it. */
 export interface CollectionView {
@@ -86,7 +86,7 @@ export function createCollections({ database, vault, audit }: CollectionsOptions
         const rows = await tx
           .select()
           .from(collections)
-          .where(isReadable(ctx.principal, collections.id))
+          .where(isReachableCollection(ctx.principal, 'collections:read'))
           .orderBy(asc(collections.name));
         return viewsOf(tx, ctx, rows);
       }),
@@ -147,12 +147,12 @@ export function createCollections({ database, vault, audit }: CollectionsOptions
 
 type Recorder = (action: string, id: string, details: NonNullable<AuditEvent['details']>) => Promise<void>;
 
-/** Locks a collection that the caller may read. */
+/** Locks a collection that the caller may change. */
 async function lockedCollection(tx: TenantTx, ctx: RequestContext, id: string): Promise<CollectionRow> {
   const [row] = await tx
     .select()
     .from(collections)
-    .where(and(eq(collections.id, id), isReadable(ctx.principal, collections.id)))
+    .where(and(eq(collections.id, id), isReachableCollection(ctx.principal, 'collections:write')))
     .for('update');
   if (row === undefined) throw new AppError('resource_not_found');
   return row;

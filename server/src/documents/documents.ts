@@ -18,7 +18,7 @@ import { type DocumentView, viewFrom } from './document-view.ts';
 import { createReading, type DocumentReading } from './reading.ts';
 import { documents, documentVersions } from './tables.ts';
 import { type Upload, uploadDocument } from './upload.ts';
-import { visibleDocument } from './visibility.ts';
+import { reachableDocument } from './visibility.ts';
 
 /** The documents and collections of tenants. */
 export interface Documents extends Collections, DocumentReading {
@@ -71,7 +71,7 @@ export function createDocuments(options: DocumentsOptions): Documents {
     async update(ctx, id, change) {
       const box = await vault.forTenant(ctx);
       const { before, after } = await database.withTenant(ctx, async (tx) => {
-        const row = await visibleDocument(tx, ctx.principal, id, 'lock');
+        const row = await reachableDocument(tx, ctx.principal, 'documents:write', id, 'lock');
         return { before: row, after: await changeDocument({ audit, search }, tx, ctx, box, row, change) };
       });
       if (after.status !== before.status) await requestIngestion(ctx.tenantId, id);
@@ -81,7 +81,13 @@ export function createDocuments(options: DocumentsOptions): Documents {
     async remove(ctx, id) {
       const box = await vault.forTenant(ctx);
       const keys = await database.withTenant(ctx, async (tx) => {
-        const { collectionId, classification } = await visibleDocument(tx, ctx.principal, id, 'lock');
+        const { collectionId, classification } = await reachableDocument(
+          tx,
+          ctx.principal,
+          'documents:delete',
+          id,
+          'lock',
+        );
         const { blobKey, documentId } = documentVersions;
         const versions = await tx.select({ blobKey }).from(documentVersions).where(eq(documentId, id));
         await tx.delete(documents).where(eq(documents.id, id));

@@ -6,7 +6,7 @@ import type { RequestContext, TenantScope } from '../context.ts';
 import type { TenantTx } from '../db/index.ts';
 import { invalidField } from './input.ts';
 import { collectionGrants, collections, type SubjectKind } from './tables.ts';
-import { isReadable } from './visibility.ts';
+import { isReachableCollection } from './visibility.ts';
 
 /** Somebody who may read a collection. */
 export interface Grant {
@@ -37,7 +37,7 @@ export async function replaceGrants(
   const [readable] = await tx
     .select({ id: collections.id })
     .from(collections)
-    .where(and(eq(collections.id, id), isReadable(ctx.principal, collections.id)));
+    .where(and(eq(collections.id, id), isReachableCollection(ctx.principal, 'collections:write')));
   if (readable === undefined)
     throw invalidField('body', '/grants', 'These grants would shut you out; include yourself.');
 }

@@ -11,7 +11,7 @@ import { blobCell, type DocumentView, documentCell, textCell, viewFrom } from '.
 import { invalidField } from './input.ts';
 import type { PageSpan } from './parsers/parser.ts';
 import { type DocumentStatus, documents, documentVersions } from './tables.ts';
-import { isVisible, readableCollection, visibilityOf, visibleDocument } from './visibility.ts';
+import { isReachable, reachableCollection, reachableDocument, visibilityOf } from './visibility.ts';
 
 /** Which documents to list. */
 export interface DocumentFilter {
@@ -66,7 +66,7 @@ export interface ReadingOptions {
 /** Makes the reading of documents. */
 export function createReading({ database, vault, blobs }: ReadingOptions): DocumentReading {
   const visibleRow = (ctx: RequestContext, id: string) =>
-    database.withTenant(ctx, (tx) => visibleDocument(tx, ctx.principal, id));
+    database.withTenant(ctx, (tx) => reachableDocument(tx, ctx.principal, 'documents:read', id));
 
   return {
     async list(ctx, { limit, cursor, collection, status, classification }) {
@@ -76,9 +76,10 @@ export function createReading({ database, vault, blobs }: ReadingOptions): Docum
       const box = await vault.forTenant(ctx);
       const rows = await database.withTenant(ctx, async (tx) => {
         const { principal } = ctx;
-        const inCollection = collection && (await readableCollection(tx, principal, collection, 'query')).id;
+        const inCollection =
+          collection && (await reachableCollection(tx, principal, 'documents:read', collection, 'query')).id;
         const isWanted = and(
-          isVisible(principal),
+          isReachable(principal, 'documents:read'),
           inCollection === undefined ? undefined : eq(documents.collectionId, inCollection),
           status === undefined ? undefined : eq(documents.status, status),
           classification === undefined ? undefined : eq(documents.classification, classification),
@@ -104,7 +105,7 @@ export function createReading({ database, vault, blobs }: ReadingOptions): Docum
     async text(ctx, id) {
       const box = await vault.forTenant(ctx);
       const parsed = await database.withTenant(ctx, async (tx) => {
-        const { version } = await visibleDocument(tx, ctx.principal, id);
+        const { version } = await reachableDocument(tx, ctx.principal, 'documents:read', id);
         const ofVersion = and(eq(documentVersions.documentId, id), eq(documentVersions.version, version));
         const [row] = await tx.select().from(documentVersions).where(ofVersion);
         return row;

@@ -21,7 +21,7 @@ import { removeOrphans } from './orphans.ts';
 import { detectFormat } from './parsers/detect-format.ts';
 import type { DocumentFormat } from './parsers/parser.ts';
 import { documents, documentVersions } from './tables.ts';
-import { readableCollection } from './visibility.ts';
+import { reachableCollection } from './visibility.ts';
 
 /** A document to take in. */
 export interface Upload {
@@ -120,7 +120,7 @@ function prepare(ctx: RequestContext, box: TenantVault, upload: Upload): Prepare
 /** Where an upload goes, and the document that is there already with the same bytes and labels. */
 async function place(tx: TenantTx, ctx: RequestContext, upload: Upload, contentHash: Uint8Array) {
   const named = upload.collection ?? defaultCollectionName;
-  const collection = await readableCollection(tx, ctx.principal, named, 'body');
+  const collection = await reachableCollection(tx, ctx.principal, 'documents:write', named, 'body');
   const classification = upload.classification ?? collection.defaultClassification;
   assertClearance(ctx, classification);
   const [known] = await tx

@@ -1,14 +1,14 @@
 /**
- * Which documents a principal may see: those of collections granted to them, within their clearance.
+ * Which collections and documents a principal may reach: the rules of access/ as conditions of statements.
  *
- * Both are conditions inside every statement that reads documents, never a filter on its result. Admins of the tenant
- * read every collection; clearance holds for them too.
+ * They are conditions inside every statement that reads documents, never a filter on its result, and select exactly the
+ * rows of which `can` says the same.
  */
 
 import { and, eq, inArray, or, type SQL, sql } from 'drizzle-orm';
 import type { PgColumn } from 'drizzle-orm/pg-core';
-import { can } from '../access/index.ts';
-import { classificationsWithin, type Principal } from '../context.ts';
+import { type Permission, type Requirement, requirementsFor } from '../access/index.ts';
+import type { Principal } from '../context.ts';
 import type { TenantTx } from '../db/index.ts';
 import { AppError } from '../errors.ts';
 import type { Visibility } from '../search/index.ts';
@@ -19,40 +19,52 @@ import { collectionGrants, collections, documents } from './tables.ts';
 /** A collection as stored. */
 export type CollectionRow = typeof collections.$inferSelect;
 
-/** The condition that a column holds the id of a collection which the principal may read. */
-export function isReadable(principal: Principal, collectionId: PgColumn): SQL | undefined {
-  if (can(principal, 'collections:read_all').allowed) return undefined;
-  const { role, userId, teamIds } = principal;
-  const { subjectKind, subjectId } = collectionGrants;
-  const isSubject = or(
-    eq(subjectKind, 'everyone'),
-    and(eq(subjectKind, 'role'), eq(subjectId, role)),
-    and(eq(subjectKind, 'user'), eq(subjectId, userId)),
-    and(eq(subjectKind, 'team'), inArray(subjectId, [...teamIds])),
-  );
-  return sql`${collectionId} in (select ${collectionGrants.collectionId} from ${collectionGrants} where ${isSubject})`;
+/** The condition that a principal may do this to a collection. */
+export function isReachableCollection(principal: Principal, action: Permission): SQL | undefined {
+  return conditionFrom(requirementsFor(principal, action, 'collection'), collections.id);
 }
 
-/** The condition that a document is visible to the principal. */
-export function isVisible(principal: Principal): SQL | undefined {
-  const isCleared = inArray(documents.classification, [...classificationsWithin(principal.clearance)]);
-  return and(isCleared, isReadable(principal, documents.collectionId));
+/** The condition that a principal may do this to a document. */
+export function isReachable(principal: Principal, action: Permission): SQL | undefined {
+  return conditionFrom(requirementsFor(principal, action, 'document'), documents.collectionId);
 }
+
+/** Where nothing is required every row will do, and where nothing would suffice none will. */
+function conditionFrom(requirements: readonly Requirement[] | undefined, collectionId: PgColumn): SQL | undefined {
+  if (requirements === undefined) return sql`false`;
+  return and(...requirements.map((requirement) => conditionOf(requirement, collectionId)));
+}
+
+function conditionOf({ field, oneOf }: Requirement, collectionId: PgColumn): SQL | undefined {
+  switch (field) {
+    case 'tenantId':
+      // Every statement has that condition, by row-level security.
+      return undefined;
+    case 'classification':
+      return inArray(documents.classification, [...oneOf]);
+    case 'readers':
+      return sql`${collectionId} in (select ${collectionGrants.collectionId} from ${collectionGrants} where ${inArray(reader, [...oneOf])})`;
+  }
+}
+
+/** A grant as the rules name it. */
+const reader = sql`${collectionGrants.subjectKind} || ':' || ${collectionGrants.subjectId}`;
 
 /**
- * A document that the principal may see, locked against changes when asked for.
+ * A document to which the principal may do this, locked against changes when asked for.
  * @throws {AppError} resource_not_found.
  */
-export async function visibleDocument(
+export async function reachableDocument(
   tx: TenantTx,
   principal: Principal,
+  action: Permission,
   id: string,
   mode?: 'lock',
 ): Promise<DocumentRow> {
   const query = tx
     .select()
     .from(documents)
-    .where(and(eq(documents.id, id), isVisible(principal)));
+    .where(and(eq(documents.id, id), isReachable(principal, action)));
   const [row] = await (mode === 'lock' ? query.for('update') : query);
   if (row === undefined) throw new AppError('resource_not_found');
   return row;
@@ -71,26 +83,29 @@ export async function visibilityOf(
   const rows = await tx
     .select({ id: collections.id, name: collections.name })
     .from(collections)
-    .where(and(isReadable(principal, collections.id), named === undefined ? undefined : isNamed(named)));
+    .where(and(isReachableCollection(principal, 'query:ask'), named === undefined ? undefined : isNamed(named)));
   const unknown = named?.findIndex((text) => !rows.some(({ id, name }) => id === text || name === text)) ?? -1;
   if (unknown >= 0) throw invalidField('body', `/collections/${unknown}`, unknownCollection);
-  return { collectionIds: rows.map(({ id }) => id), classifications: classificationsWithin(principal.clearance) };
+  const requirements = requirementsFor(principal, 'query:ask', 'document') ?? [];
+  const cleared = requirements.find((requirement) => requirement.field === 'classification');
+  return { collectionIds: rows.map(({ id }) => id), classifications: cleared?.oneOf ?? [] };
 }
 
 /**
- * The collection of an id or name.
- * @throws {AppError} request_invalid when the principal may not read it, or it is not there.
+ * The collection of an id or name, for this.
+ * @throws {AppError} request_invalid when it is not granted to the principal, or not there.
  */
-export async function readableCollection(
+export async function reachableCollection(
   tx: TenantTx,
   principal: Principal,
+  action: Permission,
   idOrName: string,
   location: InputLocation,
 ): Promise<CollectionRow> {
   const [row] = await tx
     .select()
     .from(collections)
-    .where(and(isNamed([idOrName]), isReadable(principal, collections.id)));
+    .where(and(isNamed([idOrName]), isReachableCollection(principal, action)));
   if (row === undefined) throw invalidField(location, '/collection', unknownCollection);
   return row;
 }

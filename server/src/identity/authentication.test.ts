@@ -92,7 +92,14 @@ describe.each(testDatabases)('credentials on $name', ({ open }) => {
     const { tenant, user, tokens, ctx, key, keyId } = await furnish();
     const byToken = await platform.identity.authenticate(tokens.accessToken);
     const permissions = new Set(permissionNames);
-    const rights = { userId: user.id, role: 'admin', permissions, teamIds: [], clearance: 'confidential' };
+    const rights = {
+      tenantId: tenant.id,
+      userId: user.id,
+      role: 'admin',
+      permissions,
+      teamIds: [],
+      clearance: 'confidential',
+    };
     expect(byToken).toEqual({
       tenantId: tenant.id,
       tier: 'professional',

@@ -46,5 +46,5 @@ export function authenticatedFrom(
 ): Authenticated {
   const { tenantId, tier, userId, role, permissionsOfCustomRole, teamIds, clearance } = row;
   const { permissions } = roleFrom(role, permissionsOfCustomRole);
-  return { tenantId, tier, principal: { userId, role, permissions, teamIds, clearance, credential, scopes } };
+  return { tenantId, tier, principal: { tenantId, userId, role, permissions, teamIds, clearance, credential, scopes } };
 }

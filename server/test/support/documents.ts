@@ -102,6 +102,7 @@ export function documentsOn({ database, superuser }: TestDatabase) {
         requestId: newId('request'),
         tier: 'free',
         principal: {
+          tenantId,
           userId,
           role,
           permissions,

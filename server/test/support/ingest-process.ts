@@ -76,6 +76,7 @@ const ctx: RequestContext = {
   requestId: 'req_crash',
   tier: 'free',
   principal: {
+    tenantId,
     userId: 'usr_crash',
     role: 'admin',
     permissions: new Set(permissionNames),
