@@ -45,6 +45,10 @@ describe.each(testDatabases)('rows within reach on $name', ({ open }) => {
         [tenantId],
       );
       await test.superuser(
+        `insert into genai.teams (tenant_id, id, name) values ($1, 'tem_1', 'x'), ($1, 'usr_1', 'y')`,
+        [tenantId],
+      );
+      await test.superuser(
         `insert into genai.collections (tenant_id, id, name, created_by) select $1, id, id, 'x' from unnest($2::text[]) as id`,
         [tenantId, collectionIds],
       );
