@@ -7,7 +7,7 @@
 
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { permissions } from '../server/src/access/index.ts';
+import { permissions, ruleNames } from '../server/src/access/index.ts';
 import { exitCodes, exitMeanings } from '../server/src/cli/failures.ts';
 import { createProgram } from '../server/src/cli/program.ts';
 import { allSettings } from '../server/src/config/index.ts';
@@ -122,7 +122,11 @@ function permissionsPage(): string {
       description,
     ]),
   );
-  return `# Permissions\n\n${note}\n\nThe scope of an API key is the name of a permission; scopes narrow what the role permits and never widen it.\n\n${table(['permission', ...builtInRoles, 'allows'], rows)}\n`;
+  const rules = Object.entries(ruleNames).map(([name, meaning]) => row([`\`${name}\``, meaning]));
+  const intro =
+    'The scope of an API key is the name of a permission; scopes narrow what the role permits and never widen it.\n\n' +
+    'A decision looks at these rules from the last to the first; the first of them that fits decides, and `genai policy explain` shows them.';
+  return `# Permissions\n\n${note}\n\n${intro}\n\n${table(['rule', 'says'], rules)}\n\n${table(['permission', ...builtInRoles, 'allows'], rows)}\n`;
 }
 
 async function metricsPage(): Promise<string> {

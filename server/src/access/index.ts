@@ -23,4 +23,4 @@ export {
   roleHolds,
 } from './permissions.ts';
 export { requirementsFor } from './requirements.ts';
-export { type Reader, type Requirement, type Resource, readersFrom, ruleNames } from './rules.ts';
+export { type Reader, type Requirement, type Resource, ruleNames } from './rules.ts';
