@@ -21,6 +21,7 @@ export {
   permissions,
   type Role,
   roleHolds,
+  roleNamePattern,
 } from './permissions.ts';
 export { requirementsFor } from './requirements.ts';
 export { type Reader, type Requirement, type Resource, ruleNames } from './rules.ts';

@@ -55,6 +55,9 @@ export function isPermission(name: string): name is Permission {
   return Object.hasOwn(permissions, name);
 }
 
+/** What a role may be called. */
+export const roleNamePattern = /^[a-z][a-z0-9-]{1,62}$/;
+
 /** A role and what it permits. */
 export interface Role {
   readonly name: string;

@@ -12,6 +12,8 @@ import { addCollections, addDocuments } from './commands/documents.ts';
 import { addIngest } from './commands/ingest.ts';
 import { addKeys } from './commands/keys.ts';
 import { addOperators } from './commands/operators.ts';
+import { addPolicy } from './commands/policy.ts';
+import { addRoles } from './commands/roles.ts';
 import { addMigrate, addServe } from './commands/serve.ts';
 import { addTeams } from './commands/teams.ts';
 import { addTenants } from './commands/tenants.ts';
@@ -62,6 +64,8 @@ export function createProgram(surroundings: Surroundings): { readonly program: C
   addKeys(program, shell);
   addUsers(program, shell);
   addTeams(program, shell);
+  addRoles(program, shell);
+  addPolicy(program, shell);
   addTenants(program, shell);
   program.commandsGroup('Run a server:');
   addUp(program, shell);

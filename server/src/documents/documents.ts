@@ -6,6 +6,7 @@
  */
 
 import { eq } from 'drizzle-orm';
+import type { Resource } from '../access/index.ts';
 import { type AuditLog, actorOf } from '../audit/index.ts';
 import type { Blobs } from '../blobs/index.ts';
 import type { Logger, RequestContext } from '../context.ts';
@@ -16,6 +17,7 @@ import { changeDocument, type DocumentChange } from './change.ts';
 import { type Collections, createCollections } from './collections.ts';
 import { type DocumentView, viewFrom } from './document-view.ts';
 import { createReading, type DocumentReading } from './reading.ts';
+import { createResourceLookup, type NamedResource } from './resources.ts';
 import { documents, documentVersions } from './tables.ts';
 import { type Upload, uploadDocument } from './upload.ts';
 import { reachableDocument } from './visibility.ts';
@@ -29,6 +31,8 @@ export interface Documents extends Collections, DocumentReading {
   readonly upload: (ctx: RequestContext, upload: Upload) => Promise<DocumentView>;
   /** @throws {AppError} resource_not_found, request_invalid, permission_denied, classification_denied. */
   readonly update: (ctx: RequestContext, id: string, change: DocumentChange) => Promise<DocumentView>;
+  /** A document or collection as the rules of access/ see it. @throws {AppError} resource_not_found. */
+  readonly resource: (ctx: RequestContext, named: NamedResource) => Promise<Resource>;
   /** Deletes a document with its text, passages and bytes. @throws {AppError} resource_not_found. */
   readonly remove: (ctx: RequestContext, id: string) => Promise<void>;
 }
@@ -65,6 +69,8 @@ export function createDocuments(options: DocumentsOptions): Documents {
   return {
     ...createCollections({ database, vault, audit }),
     ...createReading({ database, vault, blobs }),
+
+    resource: createResourceLookup(database),
 
     upload: (ctx, upload) => uploadDocument({ ...options, requestIngestion }, ctx, upload),
 

@@ -21,7 +21,7 @@ export const tags = {
   documents: 'Upload, list, relabel and delete documents.',
   collections: 'Group documents and decide who may read them.',
   gateway: 'The OpenAI-compatible gateway.',
-  users: 'The users and teams of your tenant.',
+  users: 'The users, teams and roles of your tenant.',
   keys: 'API keys.',
   accounting: 'Usage, cost and the audit log.',
   operators: 'For operators of the platform, with an operator key.',

@@ -7,7 +7,7 @@
 
 import type { AuditActor, AuditLog } from '../audit/index.ts';
 import type { Config } from '../config/index.ts';
-import type { RequestContext } from '../context.ts';
+import type { Principal, RequestContext } from '../context.ts';
 import type { Database } from '../db/index.ts';
 import type { Vault } from '../vault/index.ts';
 import type { Acting } from './acting.ts';
@@ -23,6 +23,8 @@ import { type CreatedApiKey, createNewApiKeys, type NewApiKey } from './keys/new
 import { type CreatedOperatorKey, createOperators, type Operator } from './operators/operators.ts';
 import type { Authenticated } from './principal.ts';
 import { authenticationRequired } from './refusals.ts';
+import { type AskedFor, createAskedPrincipal } from './roles/asked-principal.ts';
+import { createRoles, type Roles } from './roles/roles.ts';
 import { createSecondFactors, type SecondFactors } from './second-factor/second-factors.ts';
 import { createLiveSessions, type LiveSessions } from './sessions/live-sessions.ts';
 import { createLogin, type LoginRequest } from './sessions/login.ts';
@@ -59,6 +61,9 @@ export interface Identity {
   readonly changePassword: OwnPassword['change'];
   readonly secondFactors: SecondFactors;
   readonly teams: Teams;
+  readonly roles: Roles;
+  /** Somebody of the tenant as they would be let in now, to ask what they may do. */
+  readonly askedPrincipal: (ctx: RequestContext, asked: AskedFor) => Promise<Principal>;
   /** The caller's own user. */
   readonly me: (ctx: RequestContext) => Promise<UserView>;
   readonly createApiKey: (acting: Acting, input: NewApiKey) => Promise<CreatedApiKey>;
@@ -139,6 +144,8 @@ export function createIdentity(options: IdentityOptions): Identity {
     changePassword: ownPassword.change,
     secondFactors: createSecondFactors({ ...stores, ownPassword, isRequiredOfAdmins: isFactorRequiredOfAdmins, now }),
     teams: createTeams({ ...stores, now }),
+    roles: createRoles({ ...stores, now }),
+    askedPrincipal: createAskedPrincipal({ database, now }),
     me: users.me,
     createApiKey: createNewApiKeys({ ...stores, opaqueTokens, ttlDaysDefault, now }),
     listApiKeys: apiKeys.list,

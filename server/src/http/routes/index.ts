@@ -9,7 +9,9 @@ import { gatewayOperations } from './gateway.ts';
 import { keyOperations } from './keys.ts';
 import { loginOperations } from './login.ts';
 import { operatorOperations } from './operators.ts';
+import { policyOperations } from './policy.ts';
 import { queryOperations } from './query.ts';
+import { roleOperations } from './roles.ts';
 import { serverOperations } from './server.ts';
 import { teamOperations } from './teams.ts';
 import { userOperations } from './users.ts';
@@ -24,6 +26,8 @@ export const operations: readonly Operation[] = [
   ...gatewayOperations,
   ...userOperations,
   ...teamOperations,
+  ...roleOperations,
+  ...policyOperations,
   ...keyOperations,
   ...accountingOperations,
   ...operatorOperations,

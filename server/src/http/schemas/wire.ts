@@ -1,6 +1,7 @@
 /** The vocabulary of the wire: snake_case JSON, times as RFC 3339 in UTC, money as decimal strings. */
 
 import { z } from 'zod';
+import { roleNamePattern } from '../../access/index.ts';
 import { builtInRoles, classifications, tenantTiers } from '../../context.ts';
 import { dollarsFromNano } from '../../ledger/index.ts';
 
@@ -9,12 +10,6 @@ export const classification = z.enum(classifications).meta({
   id: 'Classification',
   description: 'Sensitivity, lowest first; a clearance is the highest that a user may see.',
 });
-
-/** Name of a role. */
-export const roleName = z
-  .string()
-  .regex(/^[a-z][a-z0-9-]{1,62}$/, 'must be 2 to 63 lower-case letters, digits and hyphens, a letter first')
-  .meta({ id: 'RoleName', description: `${builtInRoles.join(', ')}, or a role of the tenant's own.` });
 
 /** Service level of a tenant. */
 export const tenantTier = z.enum(tenantTiers).meta({ id: 'TenantTier', description: 'Service level of a tenant.' });
@@ -47,6 +42,15 @@ export type Reference = `${string}.${string}`;
 export function names<S extends z.ZodType>(schema: S, ...references: readonly Reference[]): S {
   return schema.meta({ 'x-names': references });
 }
+
+/** Name of a role. */
+export const roleName = names(
+  z
+    .string()
+    .regex(roleNamePattern, 'must be 2 to 63 lower-case letters, digits and hyphens, a letter first')
+    .meta({ id: 'RoleName', description: `${builtInRoles.join(', ')}, or a role of the tenant's own.` }),
+  'role.name',
+);
 
 /** The id of a thing, as `names` says it. */
 export function idOf(kind: string) {
