@@ -12,6 +12,7 @@ export const idPrefixes = {
   session: 'ses',
   apiKey: 'key',
   operatorKey: 'opk',
+  breakGlass: 'brk',
   collection: 'col',
   document: 'doc',
   request: 'req',

@@ -24,6 +24,7 @@ export const tags = {
   users: 'The users, teams and roles of your tenant.',
   keys: 'API keys.',
   accounting: 'Usage, cost and the audit log.',
+  break_glass: 'Read access of platform operators to a tenant, in plain sight of it.',
   operators: 'For operators of the platform, with an operator key.',
   server: 'Health, metrics and this reference.',
 } as const;

@@ -11,6 +11,9 @@ import type { Principal, RequestContext } from '../context.ts';
 import type { Database } from '../db/index.ts';
 import type { Vault } from '../vault/index.ts';
 import type { Acting } from './acting.ts';
+import { createBreakGlassAuthentication } from './break-glass/authentication.ts';
+import { type BreakGlass, createBreakGlass } from './break-glass/break-glass.ts';
+import { createConsents } from './break-glass/consents.ts';
 import { createAccessTokens } from './credentials/access-tokens.ts';
 import { createLoginFailures } from './credentials/login-failures.ts';
 import { createOpaqueTokens } from './credentials/opaque-tokens.ts';
@@ -55,6 +58,9 @@ export interface Identity {
   readonly authenticateOperator: (credential: string) => Promise<Operator>;
   readonly createOperatorKey: (name: string, actor: AuditActor) => Promise<CreatedOperatorKey>;
   readonly revokeOperatorKey: (id: string, actor: AuditActor) => Promise<void>;
+  /** Read access of operators to a tenant; consents are the tenant's. */
+  readonly breakGlass: BreakGlass;
+  readonly breakGlassConsents: ReturnType<typeof createConsents>;
   readonly createUser: (acting: Acting, input: NewUser) => Promise<UserView>;
   readonly listUsers: (acting: Acting, page: PageRequest) => Promise<Page<UserView>>;
   readonly updateUser: (acting: Acting, id: string, change: UserChange) => Promise<UserView>;
@@ -120,6 +126,7 @@ export function createIdentity(options: IdentityOptions): Identity {
   const ttlDaysDefault = settings.apiKeyTtlDaysDefault;
   const authenticateSession = createSessionAuthentication({ database, isFactorRequiredOfAdmins, now });
   const authenticateKey = createKeyAuthentication({ database, opaqueTokens, now });
+  const authenticateBreakGlass = createBreakGlassAuthentication({ database, opaqueTokens, now });
   const operators = createOperators({ ...stores, opaqueTokens });
 
   return {
@@ -130,6 +137,7 @@ export function createIdentity(options: IdentityOptions): Identity {
     async authenticate(credential) {
       if (credential.length > credentialLengthMax) throw authenticationRequired('The credential is too long.');
       if (credential.startsWith('sk-gen-')) return authenticateKey(credential);
+      if (credential.startsWith('bg-gen-')) return authenticateBreakGlass(credential);
       const claims = await accessTokens.verify(credential);
       if (claims === undefined) throw authenticationRequired('The access token is not valid.');
       return authenticateSession(claims);
@@ -138,6 +146,8 @@ export function createIdentity(options: IdentityOptions): Identity {
     authenticateOperator: operators.authenticate,
     createOperatorKey: operators.createKey,
     revokeOperatorKey: operators.revokeKey,
+    breakGlass: createBreakGlass({ ...stores, opaqueTokens, ...breakGlassLimits(settings), now }),
+    breakGlassConsents: createConsents({ ...stores, now }),
     createUser: users.create,
     listUsers: users.list,
     updateUser: users.update,
@@ -150,5 +160,12 @@ export function createIdentity(options: IdentityOptions): Identity {
     createApiKey: createNewApiKeys({ ...stores, opaqueTokens, ttlDaysDefault, now }),
     listApiKeys: apiKeys.list,
     revokeApiKey: apiKeys.revoke,
+  };
+}
+
+function breakGlassLimits({ breakGlassMinutesMax, breakGlassConsentTiers }: Config['security']) {
+  return {
+    minutesMax: breakGlassMinutesMax,
+    consentTiers: breakGlassConsentTiers.split(',').map((tier) => tier.trim()),
   };
 }

@@ -10,9 +10,10 @@ import { unionAll } from 'drizzle-orm/pg-core';
 import { exceeds } from '../../access/index.ts';
 import type { Principal } from '../../context.ts';
 import type { Database, SystemTx } from '../../db/index.ts';
+import { accessColumns, isOfOperator, isOfTenant, isStanding } from '../break-glass/access-rows.ts';
 import { type Authenticated, authenticatedFrom, principalColumns } from '../principal.ts';
 import { isRoleOfUser } from '../roles/held-role.ts';
-import { apiKeys, roles, sessions, tenants, users } from '../tables.ts';
+import { apiKeys, breakGlassAccesses, operatorKeys, roles, sessions, tenants, users } from '../tables.ts';
 
 /** What the look needs. */
 export interface StillStandingOptions {
@@ -26,12 +27,12 @@ export function createStillStanding({ database, now }: StillStandingOptions) {
     if (callers.length === 0) return new Set();
     const rows = await database.asSystem('identity.standing', (tx) => standingRows(tx, callers, new Date(now())));
     const standing = new Map(rows.map((row) => [row.credentialId, row]));
-    const isStanding = ({ principal }: Authenticated) => {
+    const stands = ({ principal }: Authenticated) => {
       const row = standing.get(principal.credential.id);
       if (row?.userId !== principal.userId) return false;
       return !exceeds(principal, authenticatedFrom(row, principal.credential, row.scopes ?? undefined).principal);
     };
-    return new Set(callers.filter(isStanding));
+    return new Set(callers.filter(stands));
   };
 }
 
@@ -52,7 +53,13 @@ function standingRows(tx: SystemTx, callers: readonly Authenticated[], at: Date)
     .innerJoin(tenants, eq(tenants.tenantId, apiKeys.tenantId))
     .leftJoin(roles, isRoleOfUser)
     .where(and(isOneOf(apiKeys, callers, 'api_key'), isNull(apiKeys.revokedAt), gt(apiKeys.expiresAt, at), isActive));
-  return unionAll(ofSessions, ofKeys);
+  const ofOperators = tx
+    .select({ ...accessColumns, scopes: sql<string[] | null>`null::text[]` })
+    .from(breakGlassAccesses)
+    .innerJoin(operatorKeys, isOfOperator)
+    .innerJoin(tenants, isOfTenant)
+    .where(and(isOneOf(breakGlassAccesses, callers, 'break_glass'), isStanding(at)));
+  return unionAll(ofSessions, ofKeys, ofOperators);
 }
 
 /** Names rows by the whole primary key, so that each is one step in its index. */
