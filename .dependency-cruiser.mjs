@@ -41,7 +41,7 @@ const walls = [
     packages: ['@energetic-ai/[^/]+', '@tensorflow/[^/]+', 'gpt-tokenizer'],
     modules: ['llm'],
   },
-  { name: 'credential', packages: ['jose', '@node-rs/argon2'], modules: ['identity'] },
+  { name: 'credential', packages: ['jose', 'openid-client', '@node-rs/argon2'], modules: ['identity'] },
   {
     name: 'document-format',
     packages: ['unpdf', 'linkedom', '@mozilla/readability', 'mdast-util-from-markdown'],

@@ -31,6 +31,7 @@ import {
   keyFilePath,
   modelEndpoint,
   parseLimits,
+  publicUrl,
   tierLimits,
 } from './settings.ts';
 import { createMetrics, type Metrics, startTracing } from './telemetry/index.ts';
@@ -126,7 +127,7 @@ type Infrastructure = Awaited<ReturnType<typeof openInfrastructure>>;
 
 /** Tier 3, with the queue through which documents ask for their ingestion. */
 function openCapabilities(config: Config, log: Logger, closers: Closers, infrastructure: Infrastructure) {
-  const { database, vault, audit, blobs, search, isOnlyProcess } = infrastructure;
+  const { database, vault, audit, blobs, search, egress, isOnlyProcess } = infrastructure;
   const stores = { database, vault, audit };
   const jobs = createJobs({ database, log, isOnlyProcess, settings: config.documents });
   const { enqueueIngest } = jobs;
@@ -153,6 +154,7 @@ function openCapabilities(config: Config, log: Logger, closers: Closers, infrast
       ...stores,
       settings: config.security,
       isFactorRequiredOfAdmins: isFactorRequiredOfAdmins(config),
+      web: { publicUrl: publicUrl(config), fetch: egress.fetch },
     }),
   };
 }
@@ -212,7 +214,6 @@ async function openFlows(
     async listen() {
       await settleOrphans(infrastructure.isOnlyProcess ? now() : lostBefore());
       closers.push(every(orphanIntervalMs, log, () => settleOrphans(lostBefore())));
-      closers.push(every(orphanIntervalMs, log, identity.breakGlass.writeOffExpired));
       closers.push(foreignIds.look, every(foreignIdIntervalMs, log, foreignIds.look));
       closers.push(every(placementIntervalMs, log, createPlacement({ database, config, log })));
       await jobs.start({ ingest, collectOrphans: (signal) => collectOrphans({ database, blobs }, signal) });

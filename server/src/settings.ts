@@ -22,6 +22,11 @@ export function isFactorRequiredOfAdmins({ security, server }: Config): boolean 
   return setting === 'auto' ? server.environment === 'production' : setting === 'true';
 }
 
+/** Address under which browsers reach this server. */
+export function publicUrl({ server }: Config): string {
+  return server.publicUrl ?? `http://${server.host}:${server.port}`;
+}
+
 /** Limits by tier. */
 export function tierLimits(limits: Config['limits']): Readonly<Record<TenantTier, TierLimits>> {
   const of = (requestsPerMinute: number, tokensPerMinute: number, dollars: number): TierLimits => ({

@@ -32,7 +32,7 @@ async function signIn(page: Page, role: 'admin' | 'analyst' | 'viewer', password
   await page.getByLabel('Tenant').fill('acme');
   await page.getByLabel('E-mail').fill(user.email);
   await page.getByLabel('Password').fill(password ?? user.password);
-  await page.getByRole('button', { name: 'Sign in' }).click();
+  await page.getByRole('button', { name: 'Sign in', exact: true }).click();
 }
 
 async function signedIn(role: 'admin' | 'analyst' | 'viewer'): Promise<Tab> {
@@ -154,11 +154,11 @@ describe('the web page', () => {
     await ask(page, 'How many days of paid annual leave does an employee have?');
     await expect.poll(() => page.locator('#answer-text').textContent()).toContain('28 days');
     await page.getByRole('button', { name: 'Sign out' }).click();
-    await page.getByRole('button', { name: 'Sign in' }).waitFor();
+    await page.getByRole('button', { name: 'Sign in', exact: true }).waitFor();
     expect(await page.locator('body').innerText()).not.toContain('28 days');
     expect(await page.evaluate('[localStorage.length, sessionStorage.length, document.cookie]')).toEqual([0, 0, '']);
     await page.reload();
-    await page.getByRole('button', { name: 'Sign in' }).waitFor();
+    await page.getByRole('button', { name: 'Sign in', exact: true }).waitFor();
     expect(await complaints()).toEqual([]);
   });
 });

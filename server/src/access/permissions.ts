@@ -33,6 +33,10 @@ export const permissions = {
   'users:read': { description: 'List the users of the tenant and its roles.', roles: admins },
   'users:write': { description: 'Add users; change their role, clearance, status, name and password.', roles: admins },
   'roles:write': { description: "Make, change and remove the tenant's own roles.", roles: admins },
+  'identity_provider:write': {
+    description: 'See and set the identity provider through which the tenant signs in.',
+    roles: admins,
+  },
   'policy:explain': { description: 'Ask why somebody of the tenant may or may not do something.', roles: admins },
   'keys:read': { description: "List the caller's own API keys.", roles: everyone },
   'keys:write': { description: "Make and revoke the caller's own API keys.", roles: authors },
@@ -40,10 +44,6 @@ export const permissions = {
   'usage:read': { description: "Read the caller's own usage and cost.", roles: everyone },
   'usage:read_all': { description: 'Read the usage and cost of the whole tenant.', roles: admins },
   'audit:read': { description: "Read the tenant's audit log.", roles: admins },
-  'break_glass:manage': {
-    description: 'See and end the accesses of platform operators to the tenant, and consent to them.',
-    roles: admins,
-  },
   'account:write': { description: "Change the caller's own password and second factor.", roles: everyone },
   'sessions:write': { description: "List and end the caller's own login sessions.", roles: everyone },
 } as const satisfies Record<string, PermissionDefinition>;

@@ -22,9 +22,9 @@ export const tags = {
   collections: 'Group documents and decide who may read them.',
   gateway: 'The OpenAI-compatible gateway.',
   users: 'The users, teams and roles of your tenant.',
+  identity_provider: 'Sign in with your organisation: the identity provider of your tenant.',
   keys: 'API keys.',
   accounting: 'Usage, cost and the audit log.',
-  break_glass: 'Read access of platform operators to a tenant, in plain sight of it.',
   operators: 'For operators of the platform, with an operator key.',
   server: 'Health, metrics and this reference.',
 } as const;

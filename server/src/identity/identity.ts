@@ -9,16 +9,19 @@ import type { AuditActor, AuditLog } from '../audit/index.ts';
 import type { Config } from '../config/index.ts';
 import type { Principal, RequestContext } from '../context.ts';
 import type { Database } from '../db/index.ts';
+import { AppError } from '../errors.ts';
 import type { Vault } from '../vault/index.ts';
 import type { Acting } from './acting.ts';
-import { createBreakGlassAuthentication } from './break-glass/authentication.ts';
-import { type BreakGlass, createBreakGlass } from './break-glass/break-glass.ts';
-import { createConsents } from './break-glass/consents.ts';
 import { createAccessTokens } from './credentials/access-tokens.ts';
 import { createLoginFailures } from './credentials/login-failures.ts';
 import { createOpaqueTokens } from './credentials/opaque-tokens.ts';
 import { createPasswords } from './credentials/passwords.ts';
 import { createStillStanding } from './credentials/still-standing.ts';
+import { createFederatedTokens } from './federation/federated-tokens.ts';
+import { createIssuers } from './federation/issuers/issuers.ts';
+import { isSignedByKeyPair, tokenLengthMax } from './federation/issuers/signed-tokens.ts';
+import { createProviders, type Providers } from './federation/providers.ts';
+import { createSignIn, type SignIn } from './federation/sign-in.ts';
 import type { Page, PageRequest } from './input.ts';
 import { type ApiKeyView, createApiKeys } from './keys/api-keys.ts';
 import { createKeyAuthentication } from './keys/key-authentication.ts';
@@ -58,9 +61,10 @@ export interface Identity {
   readonly authenticateOperator: (credential: string) => Promise<Operator>;
   readonly createOperatorKey: (name: string, actor: AuditActor) => Promise<CreatedOperatorKey>;
   readonly revokeOperatorKey: (id: string, actor: AuditActor) => Promise<void>;
-  /** Read access of operators to a tenant; consents are the tenant's. */
-  readonly breakGlass: BreakGlass;
-  readonly breakGlassConsents: ReturnType<typeof createConsents>;
+  /** The identity provider of a tenant. */
+  readonly provider: Providers;
+  /** Signing in through it. */
+  readonly signIn: SignIn;
   readonly createUser: (acting: Acting, input: NewUser) => Promise<UserView>;
   readonly listUsers: (acting: Acting, page: PageRequest) => Promise<Page<UserView>>;
   readonly updateUser: (acting: Acting, id: string, change: UserChange) => Promise<UserView>;
@@ -85,16 +89,29 @@ export interface IdentityOptions {
   readonly settings: Config['security'];
   /** Whether admins who sign in with a password must have a second factor; not where nobody signs in. */
   readonly isFactorRequiredOfAdmins?: boolean;
+  /** What signing in through identity providers takes; not where nobody signs in. */
+  readonly web?: {
+    /** Address under which browsers reach this server. */
+    readonly publicUrl: string;
+    /** The way out of the house. */
+    readonly fetch: typeof fetch;
+  };
   /** Milliseconds since the epoch. */
   readonly now?: () => number;
 }
 
-/** Longer credentials are refused unread; an access token has some 400 characters. */
-const credentialLengthMax = 4096;
+/** Longer credentials are refused unread; an access token of ours has some 400 characters, those of others more. */
+const credentialLengthMax = tokenLengthMax;
+
+/** Nothing is reached from here, and nobody comes back. */
+const nowhere: NonNullable<IdentityOptions['web']> = {
+  publicUrl: 'http://localhost',
+  fetch: () => Promise.reject(new AppError('dependency_unavailable')),
+};
 
 /** Makes identity. Throws when a secret of the settings is missing. */
 export function createIdentity(options: IdentityOptions): Identity {
-  const { database, vault, audit, settings, isFactorRequiredOfAdmins = false, now = Date.now } = options;
+  const { database, vault, audit, settings, isFactorRequiredOfAdmins = false, web = nowhere, now = Date.now } = options;
   const { jwtSecretKey, apiKeyPepper, accessTokenTtlSeconds, refreshTokenTtlDays } = settings;
   if (jwtSecretKey === undefined || apiKeyPepper === undefined)
     throw new Error('Identity needs JWT_SECRET_KEY and API_KEY_PEPPER.');
@@ -126,8 +143,9 @@ export function createIdentity(options: IdentityOptions): Identity {
   const ttlDaysDefault = settings.apiKeyTtlDaysDefault;
   const authenticateSession = createSessionAuthentication({ database, isFactorRequiredOfAdmins, now });
   const authenticateKey = createKeyAuthentication({ database, opaqueTokens, now });
-  const authenticateBreakGlass = createBreakGlassAuthentication({ database, opaqueTokens, now });
   const operators = createOperators({ ...stores, opaqueTokens });
+  const issuers = createIssuers({ fetch: web.fetch, now });
+  const authenticateFederated = createFederatedTokens({ database, vault, issuers, now });
 
   return {
     login: createLogin({ ...stores, passwords, failures, sessions }),
@@ -137,7 +155,7 @@ export function createIdentity(options: IdentityOptions): Identity {
     async authenticate(credential) {
       if (credential.length > credentialLengthMax) throw authenticationRequired('The credential is too long.');
       if (credential.startsWith('sk-gen-')) return authenticateKey(credential);
-      if (credential.startsWith('bg-gen-')) return authenticateBreakGlass(credential);
+      if (isSignedByKeyPair(credential)) return authenticateFederated(credential);
       const claims = await accessTokens.verify(credential);
       if (claims === undefined) throw authenticationRequired('The access token is not valid.');
       return authenticateSession(claims);
@@ -146,8 +164,8 @@ export function createIdentity(options: IdentityOptions): Identity {
     authenticateOperator: operators.authenticate,
     createOperatorKey: operators.createKey,
     revokeOperatorKey: operators.revokeKey,
-    breakGlass: createBreakGlass({ ...stores, opaqueTokens, ...breakGlassLimits(settings), now }),
-    breakGlassConsents: createConsents({ ...stores, now }),
+    provider: createProviders({ ...stores, issuers, publicUrl: web.publicUrl, now }),
+    signIn: createSignIn({ ...stores, issuers, sessions, opaqueTokens, publicUrl: web.publicUrl, now }),
     createUser: users.create,
     listUsers: users.list,
     updateUser: users.update,
@@ -160,12 +178,5 @@ export function createIdentity(options: IdentityOptions): Identity {
     createApiKey: createNewApiKeys({ ...stores, opaqueTokens, ttlDaysDefault, now }),
     listApiKeys: apiKeys.list,
     revokeApiKey: apiKeys.revoke,
-  };
-}
-
-function breakGlassLimits({ breakGlassMinutesMax, breakGlassConsentTiers }: Config['security']) {
-  return {
-    minutesMax: breakGlassMinutesMax,
-    consentTiers: breakGlassConsentTiers.split(',').map((tier) => tier.trim()),
   };
 }

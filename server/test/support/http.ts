@@ -16,14 +16,17 @@ import { createMemoryLimits, type TierLimits } from '../../src/limits/index.ts';
 import type { AnswerQuestion, Chat } from '../../src/query/index.ts';
 import { createSearchIndex } from '../../src/search/index.ts';
 import { createLogger, createMetrics } from '../../src/telemetry/index.ts';
-import { openTestDatabase } from './database.ts';
-import { contextOf, identityOn, type TestIdentity, testPassword } from './identity.ts';
+import { openTestDatabase, type TestDatabase } from './database.ts';
+import { identityOn, type TestIdentity, type TestIdentityOptions, testPassword } from './identity.ts';
 
 /** What a test changes. */
 export interface TestServerOptions {
   /** Settings, by their variables. */
   readonly environment?: Readonly<Record<string, string>>;
   readonly services?: Partial<Services>;
+  readonly identity?: TestIdentityOptions;
+  /** The database; one that is there by default. */
+  readonly open?: () => Promise<TestDatabase>;
 }
 
 const unlimited: TierLimits = {
@@ -43,9 +46,10 @@ export interface Person {
 }
 
 /** Starts a server with the tenants `acme` and `globex`; the caller closes it. */
-export async function openTestServer({ environment = {}, services: overrides = {} }: TestServerOptions = {}) {
-  const testDatabase = await openTestDatabase();
-  const people = identityOn(testDatabase, { accessTokenTtlSeconds: 3600 });
+export async function openTestServer(options: TestServerOptions = {}) {
+  const { environment = {}, services: overrides = {}, open = openTestDatabase } = options;
+  const testDatabase = await open();
+  const people = identityOn(testDatabase, { accessTokenTtlSeconds: 3600 }, options.identity);
   const folder = mkdtempSync(join(tmpdir(), 'genai-http-'));
   const { config } = loadConfig({ environment: { PORT: '0', LOG_LEVEL: 'trace', ...environment }, directory: folder });
   const { log, lines } = captureLog(config.observability);
@@ -56,7 +60,6 @@ export async function openTestServer({ environment = {}, services: overrides = {
   };
   const server = await createHttpServer({ services, config, log });
   const operator = await people.identity.createOperatorKey('tests', people.actor);
-  const acme = await addTenant(people, services, 'acme', 'enterprise');
   return {
     ...server,
     /** In-process requests. */
@@ -73,12 +76,12 @@ export async function openTestServer({ environment = {}, services: overrides = {
       const body = (response.body === '' ? undefined : JSON.parse(response.body)) as T;
       return { status: response.statusCode, headers: response.headers, body };
     },
-    acme,
+    acme: await addTenant(people, services, 'acme', 'enterprise'),
     globex: await addTenant(people, services, 'globex', 'free'),
+    testDatabase,
     operator: { headers: { authorization: `Bearer ${operator.key}` } },
-    /** An operator's access to acme. */
-    breakGlass: await openBreakGlass(people, acme, operator.id),
     password: testPassword,
+    clock: people.clock,
     services,
     config,
     log,
@@ -165,19 +168,6 @@ async function addPerson(
   const { accessToken } = tokens;
   return { userId: user.id, email, accessToken, apiKey: key, headers: { authorization: `Bearer ${key}` } };
 }
-
-async function openBreakGlass({ identity }: TestIdentity, tenant: TestTenant, operatorId: string) {
-  const { admin } = tenant;
-  await identity.breakGlassConsents.set(contextOf(await identity.authenticate(admin.accessToken)), 1);
-  const scope = { tenantId: tenant.id, tier: tenant.tier, actor: { kind: 'operator', id: operatorId } } as const;
-  const { id, token } = await identity.breakGlass.open(scope, {
-    reason: 'A test looks around.',
-    clearance: 'internal',
-  });
-  return { id, token, headers: { authorization: `Bearer ${token}` } };
-}
-
-type TestTenant = Awaited<ReturnType<typeof addTenant>>;
 
 /** What `openTestServer` gives. */
 export type TestServer = Awaited<ReturnType<typeof openTestServer>>;

@@ -18,6 +18,8 @@ import { createTenants } from '../../src/tenants/index.ts';
 import { createKeyFile, createLocalKms, createVault } from '../../src/vault/index.ts';
 import type { TestDatabase } from './database.ts';
 
+/** Under which browsers would reach the server of a test. */
+export const testPublicUrl = 'https://genai.example';
 /** The password of every user that `addUser` makes. */
 export const testPassword = 'correct horse battery staple';
 const secrets = { JWT_SECRET_KEY: 'j'.repeat(48), API_KEY_PEPPER: 'p'.repeat(48) };
@@ -30,13 +32,19 @@ export function identitySettings(overrides: Partial<Config['security']> = {}): C
   return { ...config.security, ...overrides };
 }
 
+/** What a test changes. */
+export interface TestIdentityOptions extends Pick<IdentityOptions, 'isFactorRequiredOfAdmins' | 'web'> {
+  /** The time at which the clock stands. */
+  readonly nowMs?: number;
+}
+
 /** Builds tenants and identity on a test database, which the caller closes. */
 export function identityOn(
   { database }: TestDatabase,
   overrides: Partial<Config['security']> = {},
-  options: Pick<IdentityOptions, 'isFactorRequiredOfAdmins'> = {},
+  { nowMs = Date.UTC(2026, 0, 15, 12), ...options }: TestIdentityOptions = {},
 ) {
-  const clock = { nowMs: Date.UTC(2026, 0, 15, 12) };
+  const clock = { nowMs };
   const folder = mkdtempSync(join(tmpdir(), 'genai-identity-'));
   createKeyFile(join(folder, 'key'));
   const vault = createVault({
@@ -48,7 +56,8 @@ export function identityOn(
   const securityEvents: string[] = [];
   const audit = createAuditLog({ database, vault, log, onSecurityEvent: (kind) => void securityEvents.push(kind) });
   const settings = identitySettings(overrides);
-  const identity = createIdentity({ database, vault, audit, settings, ...options, now: () => clock.nowMs });
+  const web = { publicUrl: testPublicUrl, fetch };
+  const identity = createIdentity({ database, vault, audit, settings, web, ...options, now: () => clock.nowMs });
   const tenants = createTenants({ database, vault, audit });
   let slugs = 0;
 

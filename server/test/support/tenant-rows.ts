@@ -10,6 +10,8 @@ export interface TenantTable {
   readonly name: string;
   /** What is granted to genai_app. */
   readonly verbs: ReadonlySet<Verb>;
+  /** Whether a tenant has one row at most. */
+  readonly isSingle: boolean;
   /** A statement that inserts a valid row of a tenant; rows of different numbers differ in their keys. */
   readonly insert: (tenantId: string, number: number) => string;
 }
@@ -33,7 +35,9 @@ const columnsSql = `
   order by a.attnum`;
 
 const tablesSql = `
-  select c.relname as name, array_agg(distinct lower(g.privilege_type)) filter (where r.rolname = 'genai_app') as verbs
+  select c.relname as name, array_agg(distinct lower(g.privilege_type)) filter (where r.rolname = 'genai_app') as verbs,
+    bool_or(exists (select from pg_index i where i.indrelid = c.oid and i.indisunique and i.indkey::text = a.attnum::text))
+      as "isSingle"
   from pg_class c join pg_namespace n on n.oid = c.relnamespace
     join pg_attribute a on a.attrelid = c.oid and a.attname = 'tenant_id'
     left join lateral aclexplode(c.relacl) g on true left join pg_roles r on r.oid = g.grantee
@@ -41,14 +45,15 @@ const tablesSql = `
 
 /** All tables of our schema that have a tenant column. */
 export async function tenantTables(superuser: pg.Client): Promise<TenantTable[]> {
-  const { rows } = await superuser.query<{ name: string; verbs: Verb[] | null }>(tablesSql);
+  const { rows } = await superuser.query<{ name: string; verbs: Verb[] | null; isSingle: boolean }>(tablesSql);
   const tables: TenantTable[] = [];
-  for (const { name, verbs } of rows) {
+  for (const { name, verbs, isSingle } of rows) {
     const { rows: columns } = await superuser.query<Column>(columnsSql, [`genai.${name}`]);
     const names = columns.map((column) => column.name).join(', ');
     tables.push({
       name,
       verbs: new Set(verbs ?? []),
+      isSingle,
       insert: (tenantId, number) =>
         `insert into genai.${name} (${names}) values (${columns.map((column) => literal(column, tenantId, number)).join(', ')})`,
     });

@@ -84,6 +84,36 @@ async function signIn(event) {
   const body = { email, password, ...(tenant === '' ? {} : { tenant }) };
   tokens = await (await send('/api/auth/login', json(body))).json();
   event.target.reset();
+  await enter();
+}
+
+/** Sends the browser to the identity provider of the tenant. */
+async function signInElsewhere() {
+  const tenant = element('sign-in').querySelector('[name=tenant]').value.trim();
+  if (tenant === '') throw new Error('Name your tenant first.');
+  location.assign(`/api/auth/oidc/${encodeURIComponent(tenant)}`);
+}
+
+/** Ends a sign-in through an identity provider: its code, or what failed, stands behind the # of the address. */
+async function comeBack() {
+  const told = new URLSearchParams(location.hash.slice(1));
+  const code = told.get('sign-in');
+  const error = told.get('sign-in-error');
+  if (code === null && error === null) return;
+  // A code works once; it has no business in the history.
+  history.replaceState(null, '', location.pathname);
+  if (error !== null) {
+    const isAway = error === 'dependency_unavailable';
+    const detail = isAway
+      ? 'Your organisation could not be reached. Try again later.'
+      : 'Your organisation did not sign you in.';
+    throw new RequestError(401, { detail, request_id: told.get('request') });
+  }
+  tokens = await (await send('/api/auth/oidc/exchange', json({ code }))).json();
+  await enter();
+}
+
+async function enter() {
   const me = await (await call('/api/me')).json();
   element('who').textContent = `${me.user.name} · ${me.user.role} · ${me.tenant.name}`;
   element('upload').hidden = !me.permissions.includes('documents:write');
@@ -226,7 +256,9 @@ function fill(id, rows, cellsOf) {
 }
 
 element('sign-in').querySelector('form').addEventListener('submit', guarded(signIn));
+element('sign-in-elsewhere').addEventListener('click', guarded(signInElsewhere));
 element('sign-out').addEventListener('click', guarded(signOut));
 element('ask').querySelector('form').addEventListener('submit', guarded(ask));
 element('stop').addEventListener('click', () => stopAsking?.abort());
 element('upload').addEventListener('submit', guarded(upload));
+void guarded(comeBack)();

@@ -3,10 +3,10 @@
 import type { Operation } from '../operation.ts';
 import { accountOperations } from './account.ts';
 import { accountingOperations } from './accounting.ts';
-import { breakGlassOperations } from './break-glass.ts';
 import { collectionOperations } from './collections.ts';
 import { documentOperations } from './documents.ts';
 import { gatewayOperations } from './gateway.ts';
+import { identityProviderOperations } from './identity-provider.ts';
 import { keyOperations } from './keys.ts';
 import { loginOperations } from './login.ts';
 import { operatorOperations } from './operators.ts';
@@ -14,6 +14,7 @@ import { policyOperations } from './policy.ts';
 import { queryOperations } from './query.ts';
 import { roleOperations } from './roles.ts';
 import { serverOperations } from './server.ts';
+import { signInOperations } from './sign-in.ts';
 import { teamOperations } from './teams.ts';
 import { userOperations } from './users.ts';
 
@@ -21,6 +22,7 @@ import { userOperations } from './users.ts';
 export const operations: readonly Operation[] = [
   ...loginOperations,
   ...accountOperations,
+  ...signInOperations,
   ...queryOperations,
   ...documentOperations,
   ...collectionOperations,
@@ -29,9 +31,9 @@ export const operations: readonly Operation[] = [
   ...teamOperations,
   ...roleOperations,
   ...policyOperations,
+  ...identityProviderOperations,
   ...keyOperations,
   ...accountingOperations,
-  ...breakGlassOperations,
   ...operatorOperations,
   ...serverOperations,
 ];

@@ -1,24 +1,13 @@
 /** Signing in, staying signed in, signing out. */
 
-import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { can, permissionNames } from '../../access/index.ts';
 import { credentialKinds } from '../../context.ts';
 import { defineOperation } from '../operation.ts';
 import { code, user } from '../schemas/people.ts';
 import { snakeCased } from '../schemas/snake-case.ts';
+import { originOf, tokenPair, wireTokens } from '../schemas/tokens.ts';
 import { idOf, names, plainLine, secretOf, tenantTier } from '../schemas/wire.ts';
-
-const tokenPair = z
-  .object({
-    access_token: secretOf(z.string(), 'session.access_token').describe('Send it as `Authorization: Bearer`.'),
-    token_type: z.literal('Bearer'),
-    expires_in: z.int().describe('Seconds until the access token expires.'),
-    refresh_token: secretOf(z.string(), 'session.refresh_token').describe(
-      'Works once; refreshing returns the next one.',
-    ),
-  })
-  .meta({ id: 'TokenPair' });
 
 const me = z
   .object({
@@ -34,24 +23,6 @@ const me = z
     credential: z.object({ kind: z.enum(credentialKinds), id: z.string() }),
   })
   .meta({ id: 'Me' });
-
-function wireTokens(pair: {
-  readonly accessToken: string;
-  readonly expiresInSeconds: number;
-  readonly refreshToken: string;
-}) {
-  const { accessToken, expiresInSeconds, refreshToken } = pair;
-  return {
-    access_token: accessToken,
-    token_type: 'Bearer' as const,
-    expires_in: expiresInSeconds,
-    refresh_token: refreshToken,
-  };
-}
-
-function originOf({ ip, headers }: FastifyRequest) {
-  return { address: ip, userAgent: headers['user-agent'] };
-}
 
 export const loginOperations = [
   defineOperation({

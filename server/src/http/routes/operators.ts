@@ -36,8 +36,7 @@ const securityEvent = z
   })
   .meta({ id: 'SecurityEvent' });
 
-/** An operator, for audit logs. */
-export const actorFrom = ({ id }: Operator) => ({ kind: 'operator', id }) as const;
+const actorFrom = ({ id }: Operator) => ({ kind: 'operator', id }) as const;
 
 export const operatorOperations = [
   defineOperation({

@@ -1,6 +1,5 @@
 /**
- * The credentials that are random words of ours: API keys, operator keys, break-glass
- * tokens and refresh tokens.
+ * The credentials that are random words of ours: API keys, operator keys and refresh tokens.
  *
  * Each is a prefix that says what it is, the id of its row, and 256 random bits. Stored is only an HMAC-SHA-256 under the
  * server's pepper, bound to the kind, so that neither a copy of the database nor a token of another kind lets anyone in.
@@ -10,7 +9,7 @@ import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import { idPrefixes } from '../../db/index.ts';
 
 /** Kinds of keys that name one row by themselves. */
-export type KeyKind = 'apiKey' | 'operatorKey' | 'breakGlass';
+export type KeyKind = 'apiKey' | 'operatorKey';
 
 /** A new key: shown to its owner once, stored only as its hash. */
 export interface MintedKey {
@@ -33,6 +32,13 @@ export interface PresentedRefreshToken {
   readonly hash: Uint8Array;
 }
 
+/** A one-time code as presented. */
+export interface PresentedSignInCode {
+  readonly tenantId: string;
+  readonly signInId: string;
+  readonly hash: Uint8Array;
+}
+
 /** Makes and recognises opaque tokens. */
 export interface OpaqueTokens {
   readonly mintKey: (kind: KeyKind, id: string) => MintedKey;
@@ -44,15 +50,21 @@ export interface OpaqueTokens {
   ) => { readonly token: string; readonly hash: Uint8Array };
   /** `undefined` unless this server made the token for that session, now or at an earlier rotation. */
   readonly parseRefreshToken: (text: string) => PresentedRefreshToken | undefined;
+  /** What the page exchanges for tokens after a sign-in through an identity provider. */
+  readonly mintSignInCode: (tenantId: string, signInId: string) => { readonly code: string; readonly hash: Uint8Array };
+  /** `undefined` when the text does not have the form of such a code. */
+  readonly parseSignInCode: (text: string) => PresentedSignInCode | undefined;
+  /** By which a browser is known again, from the cookie that it holds. */
+  readonly hashOfBrowser: (cookie: string) => Uint8Array;
 }
 
-const keyPrefixes: Record<KeyKind, string> = { apiKey: 'sk-gen', operatorKey: 'op-gen', breakGlass: 'bg-gen' };
+const keyPrefixes: Record<KeyKind, string> = { apiKey: 'sk-gen', operatorKey: 'op-gen' };
 const keyPatterns: Record<KeyKind, RegExp> = {
   apiKey: /^sk-gen-([0-9a-f]{32})-[\w-]{43}$/,
   operatorKey: /^op-gen-([0-9a-f]{32})-[\w-]{43}$/,
-  breakGlass: /^bg-gen-([0-9a-f]{32})-[\w-]{43}$/,
 };
 const refreshPattern = /^(rt-gen-([0-9a-f]{32})-([0-9a-f]{32})-[\w-]{43})-([\w-]{43})$/;
+const signInPattern = /^si-gen-([0-9a-f]{32})-([0-9a-f]{32})-[\w-]{43}$/;
 const secretBytes = 32;
 const hintCharacters = 4;
 
@@ -92,6 +104,23 @@ export function createOpaqueTokens(pepper: string): OpaqueTokens {
         hash: hmac('refresh token', text),
       };
     },
+
+    mintSignInCode(tenantId, signInId) {
+      const code = `si-gen-${hexOf(tenantId)}-${hexOf(signInId)}-${randomWord()}`;
+      return { code, hash: hmac('sign-in code', code) };
+    },
+
+    parseSignInCode(text) {
+      const [, tenantHex, signInHex] = signInPattern.exec(text) ?? [];
+      if (tenantHex === undefined) return undefined;
+      return {
+        tenantId: `${idPrefixes.tenant}_${tenantHex}`,
+        signInId: `${idPrefixes.signIn}_${signInHex}`,
+        hash: hmac('sign-in code', text),
+      };
+    },
+
+    hashOfBrowser: (cookie) => hmac('sign-in browser', cookie),
   };
 }
 

@@ -10,10 +10,10 @@ import { unionAll } from 'drizzle-orm/pg-core';
 import { exceeds } from '../../access/index.ts';
 import type { Principal } from '../../context.ts';
 import type { Database, SystemTx } from '../../db/index.ts';
-import { accessColumns, isOfOperator, isOfTenant, isStanding } from '../break-glass/access-rows.ts';
+import { identityProviders, userIdentities } from '../federation/tables.ts';
 import { type Authenticated, authenticatedFrom, principalColumns } from '../principal.ts';
 import { isRoleOfUser } from '../roles/held-role.ts';
-import { apiKeys, breakGlassAccesses, operatorKeys, roles, sessions, tenants, users } from '../tables.ts';
+import { apiKeys, roles, sessions, tenants, users } from '../tables.ts';
 
 /** What the look needs. */
 export interface StillStandingOptions {
@@ -27,12 +27,12 @@ export function createStillStanding({ database, now }: StillStandingOptions) {
     if (callers.length === 0) return new Set();
     const rows = await database.asSystem('identity.standing', (tx) => standingRows(tx, callers, new Date(now())));
     const standing = new Map(rows.map((row) => [row.credentialId, row]));
-    const stands = ({ principal }: Authenticated) => {
+    const isStanding = ({ principal }: Authenticated) => {
       const row = standing.get(principal.credential.id);
       if (row?.userId !== principal.userId) return false;
       return !exceeds(principal, authenticatedFrom(row, principal.credential, row.scopes ?? undefined).principal);
     };
-    return new Set(callers.filter(stands));
+    return new Set(callers.filter(isStanding));
   };
 }
 
@@ -53,13 +53,19 @@ function standingRows(tx: SystemTx, callers: readonly Authenticated[], at: Date)
     .innerJoin(tenants, eq(tenants.tenantId, apiKeys.tenantId))
     .leftJoin(roles, isRoleOfUser)
     .where(and(isOneOf(apiKeys, callers, 'api_key'), isNull(apiKeys.revokedAt), gt(apiKeys.expiresAt, at), isActive));
-  const ofOperators = tx
-    .select({ ...accessColumns, scopes: sql<string[] | null>`null::text[]` })
-    .from(breakGlassAccesses)
-    .innerJoin(operatorKeys, isOfOperator)
-    .innerJoin(tenants, isOfTenant)
-    .where(and(isOneOf(breakGlassAccesses, callers, 'break_glass'), isStanding(at)));
-  return unionAll(ofSessions, ofKeys, ofOperators);
+  const isTaken = and(
+    eq(identityProviders.tenantId, userIdentities.tenantId),
+    eq(identityProviders.issuer, userIdentities.issuer),
+  );
+  const ofTokens = tx
+    .select({ credentialId: userIdentities.id, ...principalColumns, scopes: sql<string[] | null>`null::text[]` })
+    .from(userIdentities)
+    .innerJoin(identityProviders, and(isTaken, eq(identityProviders.acceptsAccessTokens, true)))
+    .innerJoin(users, and(eq(users.tenantId, userIdentities.tenantId), eq(users.id, userIdentities.userId)))
+    .innerJoin(tenants, eq(tenants.tenantId, userIdentities.tenantId))
+    .leftJoin(roles, isRoleOfUser)
+    .where(and(isOneOf(userIdentities, callers, 'federated'), isActive));
+  return unionAll(ofSessions, ofKeys, ofTokens);
 }
 
 /** Names rows by the whole primary key, so that each is one step in its index. */

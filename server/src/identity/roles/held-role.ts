@@ -19,13 +19,23 @@ export async function heldRole(tx: TenantTx, name: string): Promise<Role> {
   return builtInRole(name) ?? customRole(name, (await permissionsOf(tx, name)) ?? []);
 }
 
-/** The role of a name that came in; kept from being removed until commit. @throws {AppError} request_invalid. */
-export async function roleToGive(tx: TenantTx, name: string): Promise<Role> {
+/** The role of a name, if there is one; kept from being removed until commit. */
+export async function findRole(tx: TenantTx, name: string): Promise<Role | undefined> {
   const builtIn = builtInRole(name);
   if (builtIn !== undefined) return builtIn;
   const permissions = await permissionsOf(tx, name);
-  if (permissions === undefined) throw invalidField('/role', 'There is no such role. List them with GET /api/roles.');
-  return customRole(name, permissions);
+  return permissions === undefined ? undefined : customRole(name, permissions);
+}
+
+/**
+ * The role of a name that came in; kept from being removed until commit.
+ * @param pointer the field that named it.
+ * @throws {AppError} request_invalid.
+ */
+export async function roleToGive(tx: TenantTx, name: string, pointer = '/role'): Promise<Role> {
+  const role = await findRole(tx, name);
+  if (role === undefined) throw invalidField(pointer, 'There is no such role. List them with GET /api/roles.');
+  return role;
 }
 
 async function permissionsOf(tx: TenantTx, name: string): Promise<readonly string[] | undefined> {

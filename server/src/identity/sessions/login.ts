@@ -129,7 +129,8 @@ async function lockUnchanged(tx: TenantTx, { user }: Account): Promise<{ id: str
 const actions = {
   started: { action: 'login.succeeded', outcome: 'success' },
   code_missing: { action: 'login.challenged', outcome: 'success' },
-  code_wrong: { action: 'login.failed', outcome: 'failure' },
+  code_wrong: { action: 'login.failed', outcome: 'failure', details: { reason: 'second_factor' } },
+  provider_required: { action: 'login.failed', outcome: 'failure', details: { reason: 'provider_required' } },
 } as const;
 
 function loginEvent(
@@ -146,7 +147,6 @@ function loginEvent(
     ...(outcome === undefined ? ({ action: 'login.failed', outcome: 'failure' } as const) : actions[outcome]),
     actor,
     personal: { email },
-    ...(outcome === 'code_wrong' ? { details: { reason: 'second_factor' } } : {}),
     ...(userId === undefined ? {} : { resource: { kind: 'user', id: userId } }),
     ...(requestId === undefined ? {} : { requestId }),
   };

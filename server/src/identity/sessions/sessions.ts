@@ -11,6 +11,7 @@ import { type Database, newId, type TenantTx } from '../../db/index.ts';
 import type { TenantVault, Vault } from '../../vault/index.ts';
 import type { AccessClaims, AccessTokens } from '../credentials/access-tokens.ts';
 import { isSameSecret, type OpaqueTokens } from '../credentials/opaque-tokens.ts';
+import { findProvider } from '../federation/stored-provider.ts';
 import { authenticationRequired } from '../refusals.ts';
 import { useCode } from '../second-factor/code-check.ts';
 import { sessions, tenants, users } from '../tables.ts';
@@ -35,7 +36,7 @@ export type LoginProof =
 /** A session that began, or what kept it from beginning. */
 export type Beginning =
   | { readonly outcome: 'started'; readonly sessionId: string; readonly tokens: () => Promise<TokenPair> }
-  | { readonly outcome: 'code_missing' | 'code_wrong' };
+  | { readonly outcome: 'code_missing' | 'code_wrong' | 'provider_required' };
 
 /** What sessions need. */
 export interface SessionsOptions {
@@ -66,7 +67,7 @@ export function createSessions(options: SessionsOptions) {
 
   return {
     /**
-     * Adds a session of an active user who has just proved who they are, unless a second factor stands before it. Every
+     * Adds a session of an active user who has just proved who they are, unless the rules of the tenant or a second factor stand before it. Every
      * way to sign in comes through here; the caller's transaction audits what came of it.
      */
     async start(
@@ -76,6 +77,7 @@ export function createSessions(options: SessionsOptions) {
       { proof, origin }: { readonly proof: LoginProof; readonly origin: Origin },
     ): Promise<Beginning> {
       if (proof.kind === 'password') {
+        if ((await findProvider(tx))?.signInRequired === true) return { outcome: 'provider_required' };
         const code = await useCode(tx, tenantVault, userId, { code: proof.code, nowMs: now() });
         if (code === 'missing' || code === 'wrong') return { outcome: `code_${code}` };
       }

@@ -4,6 +4,7 @@ import { and, eq, isNull } from 'drizzle-orm';
 import type { Role } from '../../access/index.ts';
 import { isId, type TenantTx } from '../../db/index.ts';
 import type { Acting } from '../acting.ts';
+import { forgetIdentities } from '../federation/federated-users.ts';
 import { notFound } from '../refusals.ts';
 import { heldRole, roleToGive } from '../roles/held-role.ts';
 import { eraseFactor } from '../second-factor/factor-rows.ts';
@@ -40,7 +41,7 @@ export async function lockUser(tx: TenantTx, id: string, mayLoseAdmin: boolean):
 
 /**
  * Writes a checked change of a locked user. Whoever is no longer active, or has a new password, loses their sessions; who is
- * deleted loses address, name and everything else that is personal, their second factor, their keys and their teams.
+ * deleted loses address, name and everything else that is personal, their second factor, their identities, keys and teams.
  * @throws {AppError} permission_denied, classification_denied, request_invalid, or state_conflict for the last admin.
  */
 export async function writeChange(
@@ -72,6 +73,7 @@ export async function writeChange(
     const isStanding = and(eq(apiKeys.userId, id), isNull(apiKeys.revokedAt));
     await tx.update(apiKeys).set({ revokedAt: at }).where(isStanding);
     await eraseFactor(tx, id);
+    await forgetIdentities(tx, id);
     await leaveTeams(tx, id);
   }
   return user;
