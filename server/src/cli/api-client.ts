@@ -68,7 +68,7 @@ export function createApi(connection: Connection, timeoutMs: number, fetchNow: t
     const response = await fetchNow(url, {
       method,
       headers: {
-        authorization: `Bearer ${connection.key}`,
+        ...(connection.key === undefined ? {} : { authorization: `Bearer ${connection.key}` }),
         'user-agent': 'genai-cli',
         ...(isJson ? { 'content-type': 'application/json' } : {}),
       },

@@ -19,7 +19,8 @@ export interface ConnectionOptions {
 /** A server and a credential for it. */
 export interface Connection {
   readonly url: string;
-  readonly key: string;
+  /** Absent before a login. */
+  readonly key?: string;
   /** Whose key it is, where that is known: somebody of the demo. */
   readonly demoUser?: string;
 }
@@ -41,6 +42,15 @@ export function tenantConnection(
   throw new CommandError('notConfigured', `No API key for ${url} is known.`, {
     fix: 'Set GENAI_API_KEY to a key of that server.',
   });
+}
+
+/** The connection of a command that has no credential yet. */
+export function anonymousConnection(
+  settings: Config['client'],
+  firstRun: FirstRun | undefined,
+  options: ConnectionOptions,
+): Connection {
+  return { url: serverFrom(settings, firstRun, options).url };
 }
 
 /** The connection of a command of the platform's operators. */

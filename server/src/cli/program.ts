@@ -2,8 +2,10 @@
 
 import { Command, CommanderError } from 'commander';
 import packageJson from '../../package.json' with { type: 'json' };
+import { addAccount } from './commands/account.ts';
 import { addAsk } from './commands/ask.ts';
 import { addBackup } from './commands/backup.ts';
+import { addBreakGlass } from './commands/break-glass.ts';
 import { addCompletion } from './commands/completion.ts';
 import { addConfig } from './commands/config.ts';
 import { addDev } from './commands/dev.ts';
@@ -11,10 +13,12 @@ import { addDoctor } from './commands/doctor.ts';
 import { addCollections, addDocuments } from './commands/documents.ts';
 import { addIngest } from './commands/ingest.ts';
 import { addKeys } from './commands/keys.ts';
+import { addLogin } from './commands/login.ts';
 import { addOperators } from './commands/operators.ts';
 import { addPolicy } from './commands/policy.ts';
 import { addRoles } from './commands/roles.ts';
 import { addMigrate, addServe } from './commands/serve.ts';
+import { addSessions } from './commands/sessions.ts';
 import { addTeams } from './commands/teams.ts';
 import { addTenants } from './commands/tenants.ts';
 import { addUp } from './commands/up.ts';
@@ -66,6 +70,10 @@ export function createProgram(surroundings: Surroundings): { readonly program: C
   addTeams(program, shell);
   addRoles(program, shell);
   addPolicy(program, shell);
+  addLogin(program, shell);
+  addAccount(program, shell);
+  addSessions(program, shell);
+  addBreakGlass(program, shell);
   addTenants(program, shell);
   program.commandsGroup('Run a server:');
   addUp(program, shell);

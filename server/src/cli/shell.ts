@@ -11,7 +11,7 @@ import {
 } from '../config/index.ts';
 import type { BuiltInRole } from '../context.ts';
 import { type Api, createApi } from './api-client.ts';
-import { type ConnectionOptions, operatorConnection, tenantConnection } from './connection.ts';
+import { anonymousConnection, type ConnectionOptions, operatorConnection, tenantConnection } from './connection.ts';
 import { readFirstRun } from './first-run-file.ts';
 import { createOutput, type Output, type Streams } from './output.ts';
 
@@ -32,6 +32,8 @@ export interface Shell {
   readonly serverConfig: () => Config;
   /** The API for a command of a tenant that a user of `role` may run. */
   readonly tenantApi: (options: ConnectionOptions, role: BuiltInRole) => Api;
+  /** The API for a command that has no credential yet. */
+  readonly anonymousApi: (options: ConnectionOptions) => Api;
   /** The API for a command of operators. */
   readonly operatorApi: (options: ConnectionOptions) => Api;
 }
@@ -67,6 +69,10 @@ export function createShell(program: Command, surroundings: Surroundings): Shell
       const connection = tenantConnection(settings, firstRun, options, role);
       if (connection.demoUser !== undefined) output.note(`as ${connection.demoUser} of the demo`);
       return createApi(connection, settings.timeoutMs);
+    },
+    anonymousApi(options) {
+      const { settings, firstRun } = clientSettings();
+      return createApi(anonymousConnection(settings, firstRun, options), settings.timeoutMs);
     },
     operatorApi(options) {
       const { settings, firstRun } = clientSettings();

@@ -32,7 +32,7 @@ interface UserOptions extends ConnectionOptions {
 const passwordLengthMax = 1024;
 const passwordOption = () => new Option('--password-stdin', 'take the password from standard input');
 
-/** Adds `users list`, `create` and `update`. */
+/** Adds `users list`, `create`, `update` and `reset-second-factor`. */
 export function addUsers(program: Command, { output, tenantApi, operatorApi, surroundings }: Shell): void {
   const users = program.command('users').description('users of your tenant');
 
@@ -76,6 +76,13 @@ export function addUsers(program: Command, { output, tenantApi, operatorApi, sur
         body,
       });
       output.result(user, () => userTable([user]));
+    });
+
+  withTenantServer(users.command('reset-second-factor').description('take away the second factor of who lost it'))
+    .argument('<id>', 'id of the user')
+    .action(async (id: string, options: ConnectionOptions) => {
+      await tenantApi(options, 'admin').request('DELETE', `/api/users/${encodeURIComponent(id)}/second-factor`);
+      output.result({ id, reset: true }, () => `reset ${id}\n`);
     });
 }
 
