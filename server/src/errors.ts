@@ -63,6 +63,30 @@ export const errorCodes = {
     fix: 'Use one of the content types named in `detail`.',
     retryable: false,
   },
+  filter_invalid: {
+    status: 400,
+    title: 'The filter is not valid.',
+    fix: 'Write the filter as RFC 7644 section 3.4.2.2 says, over the attributes named in the guide on SCIM.',
+    retryable: false,
+  },
+  path_invalid: {
+    status: 400,
+    title: 'The path of an operation is not valid.',
+    fix: 'Name an attribute that /scim/v2/Schemas lists, as RFC 7644 section 3.5.2 says.',
+    retryable: false,
+  },
+  target_missing: {
+    status: 400,
+    title: 'The path of an operation selects nothing.',
+    fix: 'Read the resource again, and name a value that it has.',
+    retryable: false,
+  },
+  attribute_read_only: {
+    status: 400,
+    title: 'The attribute is not written by clients.',
+    fix: 'Leave out the attribute named in `detail`.',
+    retryable: false,
+  },
   document_unreadable: {
     status: 422,
     title: 'The document could not be read.',
@@ -168,6 +192,18 @@ export const errorCodes = {
   state_conflict: {
     status: 409,
     title: 'The resource is not in a state that allows this.',
+    fix: 'Read the resource again and decide anew.',
+    retryable: false,
+  },
+  value_taken: {
+    status: 409,
+    title: 'Another resource of the tenant has this value already.',
+    fix: 'Find the other resource and change that, or choose another value.',
+    retryable: false,
+  },
+  version_mismatch: {
+    status: 412,
+    title: 'The resource was changed meanwhile.',
     fix: 'Read the resource again and decide anew.',
     retryable: false,
   },

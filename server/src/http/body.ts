@@ -10,9 +10,12 @@ import type { FastifyInstance } from 'fastify';
 import type { z } from 'zod';
 import { AppError, type FieldError } from '../errors.ts';
 import { operationOf } from './request-state.ts';
+import { dialects, surfaceOf } from './surfaces.ts';
 
 /** Deepest nesting of objects and arrays in a JSON body. Deeper ones would exhaust the stack when written out again. */
 const depthMax = 64;
+
+const jsonTypes = [...new Set(Object.values(dialects).flatMap(({ accepts }) => accepts))];
 
 /** Most mistakes that are named in one answer. */
 const mistakesMax = 20;
@@ -23,7 +26,11 @@ export function installJsonParser(app: FastifyInstance): void {
   const parseJson = app.getDefaultJsonParser('error', 'error');
   const decoder = new TextDecoder('utf-8', { fatal: true });
   app.removeContentTypeParser(['application/json', 'text/plain']);
-  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, bytes: Buffer, done) => {
+  app.addContentTypeParser(jsonTypes, { parseAs: 'buffer' }, (request, bytes: Buffer, done) => {
+    const [sent = ''] = (request.headers['content-type'] ?? '').toLowerCase().split(';', 1);
+    if (!dialects[surfaceOf(request.url)].accepts.includes(sent.trim())) {
+      return done(new AppError('media_type_unsupported', { detail: 'Send application/json here.' }));
+    }
     // Some clients declare JSON on every request; where none is expected, none is needed.
     if (bytes.length === 0 && operationOf(request)?.body === undefined) return done(null, undefined);
     let text: string;

@@ -16,7 +16,8 @@ import type {
   OpenApiResponse,
 } from './openapi.ts';
 import { type Operation, type ResponseSpec, tags } from './operation.ts';
-import { openAiError, problem } from './schemas/errors.ts';
+import { openAiError, problem, scimError } from './schemas/errors.ts';
+import { dialects, surfaceOf } from './surfaces.ts';
 
 /** Describes operations. Throws when two different schemas have one name. */
 export function openApiDocument(operations: readonly Operation[]): OpenApiDocument {
@@ -81,7 +82,9 @@ const headerRefs = (...names: (keyof typeof headers)[]) =>
   Object.fromEntries(names.map((name) => [name, { $ref: `#/components/headers/${name}` }]));
 
 function describe(operation: Operation, schemas: Schemas): OpenApiOperation {
-  const { access, body, bodyMediaType = 'application/json', success, otherResponses = {} } = operation;
+  const { access, path, body, bodyMediaType, success, otherResponses = {} } = operation;
+  const { accepts, answers } = dialects[surfaceOf(path)];
+  const bodyTypes = bodyMediaType === undefined ? accepts : [bodyMediaType];
   return {
     operationId: operation.operationId,
     summary: operation.summary,
@@ -97,10 +100,12 @@ function describe(operation: Operation, schemas: Schemas): OpenApiOperation {
     ],
     ...(body === undefined
       ? {}
-      : { requestBody: { required: true, content: { [bodyMediaType]: { schema: schemas.of(body, 'input') } } } }),
+      : { requestBody: { required: true, content: contentOf(bodyTypes, schemas.of(body, 'input')) } }),
     responses: {
-      [success.status]: response(success, schemas),
-      ...Object.fromEntries(Object.entries(otherResponses).map(([status, spec]) => [status, response(spec, schemas)])),
+      [success.status]: response(success, answers, schemas),
+      ...Object.fromEntries(
+        Object.entries(otherResponses).map(([status, spec]) => [status, response(spec, answers, schemas)]),
+      ),
       ...errorResponses(operation, schemas),
     },
   };
@@ -110,7 +115,7 @@ function securityOf({ access, monitoring, path }: Operation): OpenApiOperation['
   if (monitoring === 'token') return [{ metricsToken: [] }, {}];
   if (access === 'public') return [];
   if (access === 'operator') return [{ operatorKey: [] }];
-  return path.startsWith('/v1/') ? [{ bearer: [] }, { apiKeyHeader: [] }] : [{ bearer: [] }];
+  return surfaceOf(path) === 'gateway' ? [{ bearer: [] }, { apiKeyHeader: [] }] : [{ bearer: [] }];
 }
 
 function parameters(fields: z.ZodObject | undefined, place: 'path' | 'query', schemas: Schemas): OpenApiParameter[] {
@@ -125,12 +130,18 @@ function parameters(fields: z.ZodObject | undefined, place: 'path' | 'query', sc
   }));
 }
 
-function response({ description, schema, mediaTypes = [] }: ResponseSpec, schemas: Schemas): OpenApiResponse {
-  const json = schema === undefined ? [] : [['application/json', { schema: schemas.of(schema, 'output') }]];
-  const content = Object.fromEntries([
-    ...json,
-    ...mediaTypes.map((mediaType) => [mediaType, { schema: {} }]),
-  ]) as Content;
+/** The same body under each of several media types. */
+function contentOf(mediaTypes: readonly string[], schema: JsonSchema): Content {
+  return Object.fromEntries(mediaTypes.map((mediaType) => [mediaType, { schema }]));
+}
+
+function response(
+  { description, schema, mediaTypes = [] }: ResponseSpec,
+  answers: string,
+  schemas: Schemas,
+): OpenApiResponse {
+  const json = schema === undefined ? {} : contentOf([answers], schemas.of(schema, 'output'));
+  const content = { ...json, ...contentOf(mediaTypes, {}) };
   return {
     description,
     headers: headerRefs('x-request-id', 'ratelimit', 'ratelimit-policy'),
@@ -156,11 +167,11 @@ export function errorCodesOf(operation: Operation): readonly ErrorCode[] {
   return [...new Set(codes)];
 }
 
+const errorSchemas = { api: problem, gateway: openAiError, scim: scimError };
+
 function errorResponses(operation: Operation, schemas: Schemas): Record<string, OpenApiResponse> {
-  const isGateway = operation.path.startsWith('/v1/');
-  const content: Content = isGateway
-    ? { 'application/json': { schema: schemas.of(openAiError, 'output') } }
-    : { 'application/problem+json': { schema: schemas.of(problem, 'output') } };
+  const surface = surfaceOf(operation.path);
+  const content = contentOf([dialects[surface].errors], schemas.of(errorSchemas[surface], 'output'));
   const byStatus = Map.groupBy(errorCodesOf(operation), (code) => errorCodes[code].status);
   return Object.fromEntries(
     [...byStatus].map(([status, codes]) => [

@@ -6,11 +6,12 @@ import { parsed } from './body.ts';
 import { answered, type Call, type Edge, nothing, type Operation } from './operation.ts';
 import { contextOf, operatorOf } from './request-state.ts';
 import type { Services } from './services.ts';
+import { dialects, surfaceOf } from './surfaces.ts';
 
 /** Adds the route of an operation. */
 export function registerOperation(app: FastifyInstance, operation: Operation, services: Services, edge: Edge): void {
   const { schema, status } = operation.success;
-  // Pages and the gateway take what clients append to their addresses; our own API names what it does not know.
+  // Pages, the gateway and SCIM take what clients append to their addresses; our own API names what it does not know.
   const query = operation.query ?? (operation.path.startsWith('/api/') ? nothing : undefined);
   app.route({
     method: operation.method,
@@ -45,7 +46,10 @@ export function registerOperation(app: FastifyInstance, operation: Operation, se
     const result = await operation.handle(call);
     if (result === answered) return;
     if (schema === undefined) reply.send();
-    else reply.type('application/json; charset=utf-8').send(JSON.stringify(schema.parse(result)));
+    else
+      reply
+        .type(`${dialects[surfaceOf(operation.path)].answers}; charset=utf-8`)
+        .send(JSON.stringify(schema.parse(result)));
   }
 }
 

@@ -46,8 +46,3 @@ export function operatorOf(request: FastifyRequest): Operator {
   if (request.state.operator === undefined) throw new Error('This operation is not for operators.');
   return request.state.operator;
 }
-
-/** Whether a path belongs to the gateway, which speaks the OpenAI wire. */
-export function isGatewayPath(url: string): boolean {
-  return /^\/v1(?:[/?]|$)/.test(url);
-}

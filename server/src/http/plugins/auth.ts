@@ -12,8 +12,9 @@ import type { Config } from '../../config/index.ts';
 import { AppError, isAppError } from '../../errors.ts';
 import type { Authenticated } from '../../identity/index.ts';
 import type { Operation } from '../operation.ts';
-import { isGatewayPath, operationOf } from '../request-state.ts';
+import { operationOf } from '../request-state.ts';
 import type { Services } from '../services.ts';
+import { surfaceOf } from '../surfaces.ts';
 import type { RunningRequests } from './drain.ts';
 import { setRateHeaders } from './rate-headers.ts';
 import { openContext } from './request-context.ts';
@@ -120,6 +121,6 @@ function isSameText(a: string, b: string): boolean {
 /** The bearer token; on the gateway also the headers that other clients send their key in. */
 function credentialOf({ headers, url }: FastifyRequest): string | undefined {
   const bearer = /^Bearer +(\S+)$/i.exec(headers.authorization ?? '')?.[1];
-  if (bearer !== undefined || !isGatewayPath(url)) return bearer;
+  if (bearer !== undefined || surfaceOf(url) !== 'gateway') return bearer;
   return [headers['x-api-key'], headers['api-key']].find((value) => typeof value === 'string');
 }

@@ -1,5 +1,5 @@
 /**
- * The only place that makes error bodies: RFC 9457 problem details, and on /v1 the OpenAI error object.
+ * The only place that makes error bodies: RFC 9457 problem details, on /v1 the OpenAI error object, on /scim RFC 7644's.
  *
  * Nothing of an unknown error reaches the client but its request id; it is logged with its stack. A missing id and an id
  * of another tenant give the same answer.
@@ -9,10 +9,10 @@ import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyInstance, FastifyReply, FastifyRequest, HTTPMethods } from 'fastify';
 import { newId } from '../../db/index.ts';
-import { AppError, type FieldError, isAppError } from '../../errors.ts';
-import { isGatewayPath } from '../request-state.ts';
-import type { OpenAiError, Problem } from '../schemas/errors.ts';
+import { AppError, type ErrorCode, type FieldError, isAppError } from '../../errors.ts';
+import { type OpenAiError, type Problem, type ScimError, scimErrorSchema, type scimTypes } from '../schemas/errors.ts';
 import type { Services } from '../services.ts';
+import { dialects, surfaceOf } from '../surfaces.ts';
 import { type NamedLimits, translateConnectionError, translateError } from './foreign-errors.ts';
 
 /** How long a client may go on sending a body that was refused. */
@@ -22,12 +22,17 @@ const lingerMs = 2000;
 const retryAfterDefaultMs = 1000;
 
 /** The body of an error as the surface of a request speaks it. */
-function errorBody(error: AppError, request: FastifyRequest): Problem | OpenAiError {
-  return isGatewayPath(request.url) ? openAiErrorFrom(error) : problemFrom(error, request.id, request.url);
+function errorBody(error: AppError, request: FastifyRequest): Problem | OpenAiError | ScimError {
+  const bodies = {
+    api: () => problemFrom(error, request.id, request.url),
+    gateway: () => openAiErrorFrom(error),
+    scim: () => scimErrorFrom(error),
+  };
+  return bodies[surfaceOf(request.url)]();
 }
 
 /** Logs an error that struck after an answer had begun, and makes the body that is sent inside the stream. */
-export function streamErrorBody(thrown: unknown, request: FastifyRequest): Problem | OpenAiError {
+export function streamErrorBody(thrown: unknown, request: FastifyRequest): Problem | OpenAiError | ScimError {
   const error = isAppError(thrown) ? thrown : new AppError('internal_error', { cause: thrown });
   logError(error, request);
   return errorBody(error, request);
@@ -64,6 +69,30 @@ function openAiErrorFrom(error: AppError): OpenAiError {
       param: field === undefined ? null : parameterOf(field),
       code: error.code,
     },
+  };
+}
+
+/** The keywords of RFC 7644 section 3.12, where one of them fits. */
+const scimTypeByCode: Partial<Record<ErrorCode, (typeof scimTypes)[number]>> = {
+  request_invalid: 'invalidValue',
+  body_malformed: 'invalidSyntax',
+  filter_invalid: 'invalidFilter',
+  path_invalid: 'invalidPath',
+  target_missing: 'noTarget',
+  attribute_read_only: 'mutability',
+  value_taken: 'uniqueness',
+};
+
+function scimErrorFrom(error: AppError): ScimError {
+  const { status, title } = error.definition;
+  const [field] = error.errors ?? [];
+  const said = error.detail ?? (field && `${field.location} ${field.pointer}: ${field.message}`);
+  const scimType = scimTypeByCode[error.code];
+  return {
+    schemas: [scimErrorSchema],
+    status: String(status),
+    ...(scimType === undefined ? {} : { scimType }),
+    detail: said === undefined || error.code === 'resource_not_found' ? title : `${title} ${said}`,
   };
 }
 
@@ -127,9 +156,7 @@ export function sendError(
     return;
   }
   cutUnreadBody(request);
-  const mediaType = isGatewayPath(request.url)
-    ? 'application/json; charset=utf-8'
-    : 'application/problem+json; charset=utf-8';
+  const mediaType = `${dialects[surfaceOf(request.url)].errors}; charset=utf-8`;
   reply
     .code(status)
     .headers(errorHeaders(error))

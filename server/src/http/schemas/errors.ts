@@ -1,11 +1,11 @@
-/** Error bodies: RFC 9457 problem details on /api, the OpenAI error object on /v1. */
+/** Error bodies: RFC 9457 problem details on /api, the OpenAI error object on /v1, RFC 7644's on /scim. */
 
 import { z } from 'zod';
 import { type ErrorCode, errorCodes } from '../../errors.ts';
 
 const code = z.enum(Object.keys(errorCodes) as [ErrorCode, ...ErrorCode[]]).meta({ id: 'ErrorCode' });
 
-/** Body of an error everywhere but on /v1. */
+/** Body of an error everywhere but on /v1 and /scim. */
 export const problem = z
   .object({
     type: z.string().describe('Where the code is explained.'),
@@ -42,3 +42,28 @@ export const openAiError = z
   })
   .meta({ id: 'OpenAiError' });
 export type OpenAiError = z.infer<typeof openAiError>;
+
+/** Names the form of an error of SCIM. */
+export const scimErrorSchema = 'urn:ietf:params:scim:api:messages:2.0:Error';
+
+/** What can be wrong with a request, in the words of RFC 7644. */
+export const scimTypes = [
+  'invalidFilter',
+  'uniqueness',
+  'mutability',
+  'invalidSyntax',
+  'invalidPath',
+  'noTarget',
+  'invalidValue',
+] as const;
+
+/** Body of an error on /scim. */
+export const scimError = z
+  .object({
+    schemas: z.array(z.literal(scimErrorSchema)),
+    status: z.string().describe('The status of the answer.'),
+    scimType: z.enum(scimTypes).exactOptional(),
+    detail: z.string(),
+  })
+  .meta({ id: 'ScimError', description: 'RFC 7644 section 3.12.' });
+export type ScimError = z.infer<typeof scimError>;

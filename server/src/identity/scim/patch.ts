@@ -1,0 +1,201 @@
+/**
+ * Changes of a resource by operations on its attributes (RFC 7644 section 3.5.2), as Entra ID and Okta write them.
+ *
+ * Pure: gives a changed copy or throws, never half of a change. Values already there are not added twice; removing what is
+ * not there does nothing; at most one value of an attribute is the primary one.
+ */
+
+import {
+  type Attribute,
+  attributeNamed,
+  type Complex,
+  coerced,
+  coercedOne,
+  type ResourceType,
+  type Value,
+} from './attributes.ts';
+import type { Filter } from './filter.ts';
+import { passes } from './matching.ts';
+import { attributeReadOnly, pathInvalid, targetMissing, valueInvalid } from './refusals.ts';
+import { notKept, type Target, targetFrom } from './target.ts';
+
+/** One change. */
+export interface Operation {
+  readonly op: 'add' | 'remove' | 'replace';
+  /** Left out, the value names attributes and what becomes of each. */
+  readonly path?: string | undefined;
+  readonly value?: unknown;
+}
+
+/**
+ * The resource after all operations, in their order.
+ * @throws {AppError} request_invalid, path_invalid, filter_invalid, target_missing or attribute_read_only.
+ */
+export function patched(type: ResourceType, resource: Complex, operations: readonly Operation[]): Complex {
+  let current = resource;
+  for (const operation of operations) {
+    if (operation.path !== undefined) {
+      const target = targetFrom(type, operation.path);
+      if (target !== notKept) current = applied(current, target, operation);
+      continue;
+    }
+    if (operation.op === 'remove') throw targetMissing('');
+    for (const [path, value] of fieldsOf(operation.value)) {
+      const target = targetFrom(type, path);
+      // Whole resources are sent back with what we wrote into them.
+      if (target === notKept || target.attribute.readOnly === true || target.sub?.readOnly === true) continue;
+      current = applied(current, target, { op: operation.op, value });
+    }
+  }
+  assertRequired(type, current);
+  return current;
+}
+
+function fieldsOf(value: unknown): [string, unknown][] {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw valueInvalid({ name: 'value' }, 'must be an object where there is no path');
+  }
+  return Object.entries(value);
+}
+
+/** @throws {AppError} request_invalid when a resource lacks what it must have. */
+export function assertRequired({ schema }: ResourceType, resource: Complex): void {
+  const missing = schema.attributes.find(({ name, required }) => required === true && resource[name] === undefined);
+  if (missing !== undefined) throw valueInvalid(missing, 'is required');
+}
+
+function applied(resource: Complex, target: Target, operation: Operation): Complex {
+  const { attribute, filter, sub } = target;
+  if (attribute.readOnly === true || sub?.readOnly === true)
+    throw attributeReadOnly(sub ?? attribute, 'is not written by clients');
+  const before = resource[attribute.name];
+  if (filter !== undefined)
+    return withValue(resource, attribute, selected(target, filter, elementsOf(before), operation));
+  if (sub !== undefined) return withValue(resource, attribute, withSub(attribute, before, sub, operation));
+  return withValue(resource, attribute, whole(attribute, before, operation));
+}
+
+/** A change of an attribute as such. */
+function whole(attribute: Attribute, before: Value | undefined, { op, value }: Operation): Value | undefined {
+  if (attribute.valuesMax !== undefined) return manyValues(attribute, elementsOf(before), { op, value });
+  if (op === 'remove') return undefined;
+  const after = coerced(attribute, value);
+  // What a complex value does not mention stays.
+  return attribute.type === 'complex' && after !== undefined ? { ...complexOf(before), ...complexOf(after) } : after;
+}
+
+function manyValues(attribute: Attribute, before: readonly Value[], { op, value }: Operation): readonly Value[] {
+  const given = elementsOf(coerced(attribute, value));
+  if (op === 'replace') return merged(attribute, [], given);
+  if (op === 'add') return merged(attribute, before, given);
+  // Entra ID names what it removes in the value, not in the path.
+  if (value === undefined || value === null) return [];
+  const gone = new Set(given.map(identityOf));
+  return before.filter((element) => !gone.has(identityOf(element)));
+}
+
+/** A change of the values that pass a filter, or of one part of each. */
+function selected(
+  target: Target,
+  filter: Filter,
+  before: readonly Value[],
+  { op, value }: Operation,
+): readonly Value[] {
+  const { attribute, sub } = target;
+  const isSelected = (element: Value) => passes(attribute, complexOf(element), filter);
+  const chosen = before.filter(isSelected);
+  if (op === 'remove' && sub === undefined) return before.filter((element) => !isSelected(element));
+  if (chosen.length === 0 && op === 'remove') return before;
+  const change = changeOf(attribute, sub, op === 'remove' ? undefined : value);
+  if (chosen.length > 0) {
+    const others = before.filter((element) => !isSelected(element));
+    const after = chosen.map((element) => ({ ...complexOf(element), ...change }));
+    return merged(attribute, others, after.filter(hasFields));
+  }
+  // A value that is to have one property is made with it: emails[type eq "work"].value where there was no such address.
+  const described = describedBy(attribute, filter);
+  if (described === undefined || sub === undefined) throw targetMissing(target.text);
+  return merged(attribute, before, [{ ...described, ...change }]);
+}
+
+/** What becomes of the parts of an element; a part that is unassigned is named with no value. */
+function changeOf(attribute: Attribute, sub: Attribute | undefined, value: unknown): Complex {
+  if (sub !== undefined) return { [sub.name]: coerced(sub, value) };
+  return complexOf(coercedOne(attribute, value));
+}
+
+/** The one element that a filter of the form `attribute eq value` describes. */
+function describedBy(attribute: Attribute, filter: Filter): Complex | undefined {
+  if (filter.op !== 'eq') return undefined;
+  const sub = attributeNamed(attribute.subAttributes ?? [], filter.path);
+  const value = sub && coerced(sub, filter.value);
+  return sub === undefined || value === undefined ? undefined : { [sub.name]: value };
+}
+
+/** A change of a part of a complex value, or of that part of each of several. */
+function withSub(
+  attribute: Attribute,
+  before: Value | undefined,
+  sub: Attribute,
+  { op, value }: Operation,
+): Value | undefined {
+  if (attribute.type !== 'complex') throw pathInvalid(`${attribute.name} has no parts.`);
+  const change = { [sub.name]: op === 'remove' ? undefined : coerced(sub, value) };
+  if (attribute.valuesMax === undefined) return { ...complexOf(before), ...change };
+  return elementsOf(before).map((element) => ({ ...complexOf(element), ...change }));
+}
+
+/** Elements with further ones; one that is there already takes what the new one says. */
+function merged(attribute: Attribute, before: readonly Value[], given: readonly Value[]): readonly Value[] {
+  const elements = new Map(before.map((element) => [identityOf(element), element]));
+  for (const element of given) {
+    const identity = identityOf(element);
+    const known = elements.get(identity);
+    elements.set(identity, typeof element === 'object' ? { ...complexOf(known), ...complexOf(element) } : element);
+  }
+  const { valuesMax = 0 } = attribute;
+  if (elements.size > valuesMax) throw valueInvalid(attribute, `has at most ${valuesMax} values`);
+  const primary = given.findLast((element) => complexOf(element)['primary'] === true);
+  const chosen = primary === undefined ? undefined : identityOf(primary);
+  return [...elements].map(([identity, element]) =>
+    chosen !== undefined && identity !== chosen && complexOf(element)['primary'] === true
+      ? { ...complexOf(element), primary: false }
+      : element,
+  );
+}
+
+/** Two values are one when they agree in value and kind. */
+function identityOf(element: Value): string {
+  if (typeof element !== 'object') return String(element);
+  const { value, type } = complexOf(element);
+  return JSON.stringify([value, type].map((part) => (typeof part === 'string' ? part.toLowerCase() : null)));
+}
+
+function withValue(resource: Complex, attribute: Attribute, value: Value | undefined): Complex {
+  const { [attribute.name]: _, ...others } = resource;
+  const after = normalised(value);
+  return after === undefined ? others : { ...others, [attribute.name]: after };
+}
+
+/** Without parts that are unassigned, and unassigned itself when nothing remains. */
+function normalised(value: Value | undefined): Value | undefined {
+  if (Array.isArray(value)) {
+    const elements = (value as readonly Value[]).map(normalised).filter((element) => element !== undefined);
+    return elements.length === 0 ? undefined : elements;
+  }
+  if (typeof value !== 'object') return value;
+  const fields = Object.entries(value).filter(([, field]) => field !== undefined);
+  return fields.length === 0 ? undefined : (Object.fromEntries(fields) as Complex);
+}
+
+function hasFields(value: Value): boolean {
+  return normalised(value) !== undefined;
+}
+
+function elementsOf(value: Value | undefined): readonly Value[] {
+  return Array.isArray(value) ? (value as readonly Value[]) : [];
+}
+
+function complexOf(value: Value | undefined): Complex {
+  return typeof value === 'object' && !Array.isArray(value) ? (value as Complex) : {};
+}
