@@ -32,6 +32,11 @@ export const permissions = {
   'collections:write': { description: 'Make and remove collections and set who is granted them.', roles: authors },
   'users:read': { description: 'List the users of the tenant and its roles.', roles: admins },
   'users:write': { description: 'Add users; change their role, clearance, status, name and password.', roles: admins },
+  'users:provision': {
+    description:
+      'Add, change, suspend and delete users and teams by SCIM; a key scoped for it gives what its user holds.',
+    roles: admins,
+  },
   'roles:write': { description: "Make, change and remove the tenant's own roles.", roles: admins },
   'identity_provider:write': {
     description: 'See and set the identity provider through which the tenant signs in.',

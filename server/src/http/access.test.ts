@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openTestServer, type TestServer } from '../../test/support/http.ts';
+import { codeIn } from '../../test/support/refusals.ts';
 import { type Permission, roleHolds } from '../access/index.ts';
 import { defineOperation, type Operation } from './operation.ts';
 import { operations } from './routes/index.ts';
@@ -27,10 +28,7 @@ function call(
   return server.inject({ method, url, headers, ...rest });
 }
 
-function codeOf(response: { body: string }): string {
-  const body = JSON.parse(response.body) as Problem | { error: { code: string } };
-  return 'error' in body ? body.error.code : body.code;
-}
+const codeOf = (response: { body: string }) => codeIn(response.body);
 
 describe('a route', () => {
   it('without declared access stops the start', async () => {

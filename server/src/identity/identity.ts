@@ -28,6 +28,7 @@ import { createKeyAuthentication } from './keys/key-authentication.ts';
 import { type CreatedApiKey, createNewApiKeys, type NewApiKey } from './keys/new-api-key.ts';
 import { type CreatedOperatorKey, createOperators, type Operator } from './operators/operators.ts';
 import type { Authenticated } from './principal.ts';
+import { createProvisioning, type Provisioning } from './provisioning/provisioning.ts';
 import { authenticationRequired } from './refusals.ts';
 import { type AskedFor, createAskedPrincipal } from './roles/asked-principal.ts';
 import { createRoles, type Roles } from './roles/roles.ts';
@@ -74,6 +75,7 @@ export interface Identity {
   readonly roles: Roles;
   /** Somebody of the tenant as they would be let in now, to ask what they may do. */
   readonly askedPrincipal: (ctx: RequestContext, asked: AskedFor) => Promise<Principal>;
+  readonly provisioning: Provisioning;
   /** The caller's own user. */
   readonly me: (ctx: RequestContext) => Promise<UserView>;
   readonly createApiKey: (acting: Acting, input: NewApiKey) => Promise<CreatedApiKey>;
@@ -174,6 +176,7 @@ export function createIdentity(options: IdentityOptions): Identity {
     teams: createTeams({ ...stores, now }),
     roles: createRoles({ ...stores, now }),
     askedPrincipal: createAskedPrincipal({ database, now }),
+    provisioning: createProvisioning({ ...stores, now }),
     me: users.me,
     createApiKey: createNewApiKeys({ ...stores, opaqueTokens, ttlDaysDefault, now }),
     listApiKeys: apiKeys.list,

@@ -47,14 +47,21 @@ export async function refusalOfBytes(server: TestApp, bytes: string | Buffer): P
 }
 
 function documented(status: number, mediaType: string, text: string, what: string): Refusal {
-  expect(mediaType, what).toMatch(/^application\/(problem\+)?json/);
-  const body = JSON.parse(text) as { code?: ErrorCode; error?: { code: ErrorCode } };
-  const code = body.error?.code ?? body.code;
+  expect(mediaType, what).toMatch(/^application\/((problem|scim)\+)?json/);
+  const code = codeIn(text);
   expect(Object.keys(errorCodes), what).toContain(code);
   if (code === undefined) throw new Error(what);
   expect(errorCodes[code].status, what).toBe(status);
   expect(status, what).toBeLessThan(500);
   return { status, code };
+}
+
+/** The code of an error, in whichever dialect. Errors of SCIM have no code of ours, but they begin with its title. */
+export function codeIn(text: string): ErrorCode | undefined {
+  const body = JSON.parse(text) as { code?: ErrorCode; error?: { code: ErrorCode }; detail?: string };
+  const { detail = '' } = body;
+  const isTitled = (code: ErrorCode) => detail.startsWith(errorCodes[code].title);
+  return body.error?.code ?? body.code ?? (Object.keys(errorCodes) as ErrorCode[]).find(isTitled);
 }
 
 /** Rows that a refusal adds to on purpose. */

@@ -13,6 +13,8 @@ import { operatorOperations } from './operators.ts';
 import { policyOperations } from './policy.ts';
 import { queryOperations } from './query.ts';
 import { roleOperations } from './roles.ts';
+import { scimOperations } from './scim.ts';
+import { scimDiscoveryOperations } from './scim-discovery.ts';
 import { serverOperations } from './server.ts';
 import { signInOperations } from './sign-in.ts';
 import { teamOperations } from './teams.ts';
@@ -32,6 +34,8 @@ export const operations: readonly Operation[] = [
   ...roleOperations,
   ...policyOperations,
   ...identityProviderOperations,
+  ...scimOperations,
+  ...scimDiscoveryOperations,
   ...keyOperations,
   ...accountingOperations,
   ...operatorOperations,

@@ -1,11 +1,9 @@
 /**
- * What a SCIM resource is made of (RFC 7643), as data, and how values that came in are brought into that form.
+ * What a SCIM resource is made of (RFC 7643), as data.
  *
  * Names of attributes are looked up in these tables and nowhere else, so nothing that a client writes ever becomes the name
  * of a property: `__proto__` is an attribute that does not exist, like any other.
  */
-
-import { valueInvalid } from './refusals.ts';
 
 /** A value of a resource: only text, truth values, and objects and lists of them. */
 export type Value = string | boolean | Complex | readonly Value[];
@@ -50,11 +48,8 @@ export interface ResourceType {
   readonly notKept: ReadonlySet<string>;
 }
 
-/** Longest text of an attribute. */
-export const textLengthMax = 1000;
-
 /** What every resource has beside the attributes of its schema. */
-export const commonAttributes: readonly Attribute[] = [
+const commonAttributes: readonly Attribute[] = [
   {
     name: 'schemas',
     type: 'reference',
@@ -93,57 +88,4 @@ export function attributesOf({ schema, extensions }: ResourceType): readonly Att
 export function attributeNamed(attributes: readonly Attribute[], name: string): Attribute | undefined {
   const lower = name.toLowerCase();
   return attributes.find((attribute) => attribute.name.toLowerCase() === lower);
-}
-
-/**
- * A value in the form of its attribute; `undefined` when it is unassigned, which null, an empty text and an empty list are
- * too. What an object says beside the attributes of its definition, or of attributes that only we write, is left out.
- * @throws {AppError} request_invalid.
- */
-export function coerced(attribute: Attribute, value: unknown): Value | undefined {
-  const { valuesMax } = attribute;
-  if (valuesMax === undefined) return coercedOne(attribute, value);
-  if (value === null || value === undefined) return undefined;
-  const values = Array.isArray(value) ? value : [value];
-  if (values.length > valuesMax) throw valueInvalid(attribute, `has at most ${valuesMax} values`);
-  const elements = values.map((one) => coercedOne(attribute, one)).filter((one) => one !== undefined);
-  return elements.length === 0 ? undefined : elements;
-}
-
-/** One value of an attribute, whether or not it has several. @throws {AppError} request_invalid. */
-export function coercedOne(attribute: Attribute, value: unknown): Value | undefined {
-  if (value === null || value === undefined || value === '') return undefined;
-  if (attribute.type === 'boolean') return coercedBoolean(attribute, value);
-  if (attribute.type === 'complex') return coercedComplex(attribute, value);
-  if (typeof value !== 'string') throw valueInvalid(attribute, 'must be text');
-  if (value.length > textLengthMax) throw valueInvalid(attribute, `has at most ${textLengthMax} characters`);
-  if (!value.isWellFormed() || /\p{Cc}/u.test(value)) throw valueInvalid(attribute, 'must have no control characters');
-  return value;
-}
-
-/** Entra ID writes truth values as the texts "True" and "False". */
-function coercedBoolean(attribute: Attribute, value: unknown): boolean {
-  const said = typeof value === 'string' ? value.toLowerCase() : value;
-  if (said === true || said === 'true') return true;
-  if (said === false || said === 'false') return false;
-  throw valueInvalid(attribute, 'must be true or false');
-}
-
-function coercedComplex(attribute: Attribute, value: unknown): Complex | undefined {
-  const { subAttributes = [] } = attribute;
-  const ofValue = attributeNamed(subAttributes, 'value');
-  // Some clients send the value of an element alone.
-  if (typeof value === 'string' && attribute.valuesMax !== undefined && ofValue !== undefined) {
-    return { [ofValue.name]: coerced(ofValue, value) };
-  }
-  if (typeof value !== 'object' || value === null || Array.isArray(value))
-    throw valueInvalid(attribute, 'must be an object');
-  const fields: [string, Value][] = [];
-  for (const [key, field] of Object.entries(value)) {
-    const sub = attributeNamed(subAttributes, key);
-    if (sub === undefined || sub.readOnly === true) continue;
-    const assigned = coerced(sub, field);
-    if (assigned !== undefined) fields.push([sub.name, assigned]);
-  }
-  return fields.length === 0 ? undefined : Object.fromEntries(fields);
 }

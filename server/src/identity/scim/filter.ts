@@ -33,7 +33,7 @@ export interface Path {
   readonly sub: string | undefined;
 }
 
-export const filterLengthMax = 4000;
+const filterLengthMax = 4000;
 const depthMax = 10;
 const testsMax = 50;
 

@@ -1,8 +1,9 @@
 /** Whether a value of an attribute passes a filter that stands in the path of a change. */
 
-import { type Attribute, attributeNamed, type Complex, coerced, type Value } from './attributes.ts';
+import { type Attribute, attributeNamed, type Complex, type Value } from './attributes.ts';
 import type { Filter, Test } from './filter.ts';
 import { filterInvalid, quoted } from './refusals.ts';
+import { coerced } from './values.ts';
 
 /**
  * Whether an element passes a filter over its parts.

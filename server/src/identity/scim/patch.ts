@@ -5,19 +5,12 @@
  * not there does nothing; at most one value of an attribute is the primary one.
  */
 
-import {
-  type Attribute,
-  attributeNamed,
-  type Complex,
-  coerced,
-  coercedOne,
-  type ResourceType,
-  type Value,
-} from './attributes.ts';
+import { type Attribute, attributeNamed, type Complex, type ResourceType, type Value } from './attributes.ts';
 import type { Filter } from './filter.ts';
 import { passes } from './matching.ts';
 import { attributeReadOnly, pathInvalid, targetMissing, valueInvalid } from './refusals.ts';
 import { notKept, type Target, targetFrom } from './target.ts';
+import { assertRequired, coerced, coercedOne, complexOf, elementsOf } from './values.ts';
 
 /** One change. */
 export interface Operation {
@@ -56,12 +49,6 @@ function fieldsOf(value: unknown): [string, unknown][] {
     throw valueInvalid({ name: 'value' }, 'must be an object where there is no path');
   }
   return Object.entries(value);
-}
-
-/** @throws {AppError} request_invalid when a resource lacks what it must have. */
-export function assertRequired({ schema }: ResourceType, resource: Complex): void {
-  const missing = schema.attributes.find(({ name, required }) => required === true && resource[name] === undefined);
-  if (missing !== undefined) throw valueInvalid(missing, 'is required');
 }
 
 function applied(resource: Complex, target: Target, operation: Operation): Complex {
@@ -190,12 +177,4 @@ function normalised(value: Value | undefined): Value | undefined {
 
 function hasFields(value: Value): boolean {
   return normalised(value) !== undefined;
-}
-
-function elementsOf(value: Value | undefined): readonly Value[] {
-  return Array.isArray(value) ? (value as readonly Value[]) : [];
-}
-
-function complexOf(value: Value | undefined): Complex {
-  return typeof value === 'object' && !Array.isArray(value) ? (value as Complex) : {};
 }

@@ -31,7 +31,8 @@ export function attributeAt(
   if (attribute === undefined) return isNotKept(type, name, names) ? notKept : undefined;
   if (names.sub === undefined) return { attribute, sub: undefined };
   const sub = attributeNamed(attribute.subAttributes ?? [], names.sub);
-  return sub === undefined ? undefined : { attribute, sub };
+  if (sub !== undefined) return { attribute, sub };
+  return type.notKept.has(`${attribute.name}.${names.sub}`.toLowerCase()) ? notKept : undefined;
 }
 
 /** What a path of a change means. @throws {AppError} path_invalid when it cannot be read or names nothing. */

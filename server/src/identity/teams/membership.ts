@@ -8,7 +8,7 @@ import { notFound } from '../refusals.ts';
 import { teamMembers, teams, users } from '../tables.ts';
 
 /** Most members of a team. */
-const teamMembersMax = 10_000;
+export const teamMembersMax = 10_000;
 
 /**
  * Deleted users are in no team. They leave theirs when they are deleted; who is added at that very moment is not seen

@@ -1,0 +1,174 @@
+/**
+ * SCIM messages (RFC 7643, RFC 7644).
+ *
+ * What comes in is read loosely, as the standard wants it: names in any case, null for nothing, more than we know. What it
+ * means, and what of it is refused, identity/ decides by the attributes that /scim/v2/Schemas lists.
+ */
+
+import { z } from 'zod';
+import { scimPageSizeMax, userExtensionId } from '../../identity/index.ts';
+import { idOf, names } from './wire.ts';
+
+const schemas = z.array(z.string()).describe('The schemas in use.');
+const reference = z.string().describe('Where it is, below the address of the server.');
+
+const meta = z.object({
+  resourceType: z.string(),
+  created: z.string().meta({ format: 'date-time' }),
+  lastModified: z.string().meta({ format: 'date-time' }),
+  location: reference,
+  version: z.string().describe('An ETag.'),
+});
+
+/** A value of an attribute that has several. */
+const element = z.object({
+  value: z.string().exactOptional(),
+  display: z.string().exactOptional(),
+  type: z.string().exactOptional(),
+  primary: z.boolean().exactOptional(),
+});
+
+const common = {
+  schemas,
+  externalId: z.string().exactOptional(),
+  meta: meta.partial().exactOptional(),
+};
+
+/** A user that is sent. All but the id may be left out by who asks for less. */
+export const scimUser = z
+  .object({
+    ...common,
+    id: idOf('user'),
+    userName: names(z.string(), 'user.email').exactOptional(),
+    name: z
+      .object({
+        formatted: z.string().exactOptional(),
+        familyName: z.string().exactOptional(),
+        givenName: z.string().exactOptional(),
+      })
+      .exactOptional(),
+    displayName: z.string().exactOptional(),
+    emails: z.array(element).exactOptional(),
+    active: z.boolean().exactOptional(),
+    roles: z.array(element).exactOptional(),
+    groups: z.array(element.extend({ value: idOf('team').exactOptional() })).exactOptional(),
+    [userExtensionId]: z.object({ clearance: z.string().exactOptional() }).exactOptional(),
+  })
+  .meta({ id: 'ScimUser' });
+
+/** A group that is sent. */
+export const scimGroup = z
+  .object({
+    ...common,
+    id: idOf('team'),
+    displayName: names(z.string(), 'team.name').exactOptional(),
+    members: z.array(element.extend({ value: idOf('user').exactOptional() })).exactOptional(),
+  })
+  .meta({ id: 'ScimGroup' });
+
+const text = z.string().nullable().exactOptional();
+const several = z.array(z.unknown()).nullable().exactOptional();
+
+/** A user that comes in. */
+export const newScimUser = z
+  .looseObject({
+    schemas: several,
+    externalId: text.describe('The id that your directory uses; unique in the tenant.'),
+    userName: names(z.string(), 'user.email')
+      .exactOptional()
+      .meta({ description: 'The e-mail address that they sign in with. Required.', examples: ['nora@example.com'] }),
+    name: z.looseObject({}).nullable().exactOptional(),
+    displayName: text,
+    emails: several,
+    active: z.union([z.boolean(), z.string()]).nullable().exactOptional(),
+    roles: several.describe('One role, `[{"value": "analyst"}]`.'),
+    [userExtensionId]: z.looseObject({}).nullable().exactOptional(),
+  })
+  .meta({ id: 'NewScimUser' });
+
+/** A group that comes in. */
+export const newScimGroup = z
+  .looseObject({
+    schemas: several,
+    externalId: text,
+    displayName: names(z.string(), 'team.name').exactOptional().describe('The name of the team. Required.'),
+    members: z
+      .array(z.looseObject({ value: idOf('user').exactOptional() }))
+      .nullable()
+      .exactOptional(),
+  })
+  .meta({ id: 'NewScimGroup' });
+
+const operationsMax = 1000;
+
+/** Changes of a resource. */
+export const scimPatch = z
+  .looseObject({
+    schemas: several,
+    Operations: z
+      .array(
+        z.looseObject({
+          op: z
+            .string()
+            .transform((op) => op.toLowerCase())
+            .pipe(z.enum(['add', 'remove', 'replace']))
+            .meta({ type: 'string', description: 'add, remove or replace, in any case.', examples: ['replace'] }),
+          path: z.string().exactOptional(),
+          value: z.unknown().exactOptional(),
+        }),
+      )
+      .min(1)
+      .max(operationsMax),
+  })
+  .meta({ id: 'ScimPatch' });
+
+/** Names the form of a list. */
+export const listSchema = 'urn:ietf:params:scim:api:messages:2.0:ListResponse';
+
+/** A part of a list. */
+export function scimListOf<T extends z.ZodType>(resource: T, id: string) {
+  return z
+    .object({
+      schemas,
+      totalResults: z.int(),
+      startIndex: z.int(),
+      itemsPerPage: z.int(),
+      Resources: z.array(resource),
+    })
+    .meta({ id });
+}
+
+const listOfNames = z
+  .string()
+  .max(2000)
+  .transform((text) => text.split(','))
+  .exactOptional()
+  .meta({ type: 'string' });
+
+/** Which attributes are sent. */
+export const scimSelection = z.object({
+  attributes: listOfNames.describe('Only these attributes, separated by commas.'),
+  excludedAttributes: listOfNames.describe('All but these attributes.'),
+});
+
+/** A whole number, within bounds; what is outside of them is moved to the nearer one, as RFC 7644 wants it. */
+function bounded(min: number, max: number, fallback: number) {
+  return z
+    .string()
+    .regex(/^-?\d{1,15}$/, 'must be a whole number')
+    .transform((text) => Math.min(max, Math.max(min, Number(text))))
+    .default(fallback)
+    .meta({ type: 'integer', default: fallback });
+}
+
+/** Which resources are listed. */
+export const scimListQuery = scimSelection.extend({
+  filter: z
+    .string()
+    .max(4000)
+    .exactOptional()
+    .describe('RFC 7644 section 3.4.2.2.')
+    .meta({ examples: ['userName eq "nora@example.com"'] }),
+  startIndex: bounded(1, 2 ** 31 - 1, 1).describe('The first resource, counted from 1.'),
+  count: bounded(0, scimPageSizeMax, 100).describe(`Most resources in the answer, at most ${scimPageSizeMax}.`),
+});

@@ -1,0 +1,52 @@
+/** What a server of SCIM says of itself (RFC 7643 sections 5 to 7). */
+
+import type { Attribute, ResourceType, Schema } from './attributes.ts';
+
+/** An attribute as /Schemas shows it. */
+export interface AttributeView {
+  readonly name: string;
+  readonly type: Attribute['type'];
+  readonly multiValued: boolean;
+  readonly description: string;
+  readonly required: boolean;
+  readonly caseExact: boolean;
+  readonly mutability: 'readOnly' | 'readWrite';
+  readonly returned: 'always' | 'default';
+  readonly uniqueness: 'none' | 'server';
+  readonly referenceTypes?: string[];
+  readonly subAttributes?: AttributeView[];
+}
+
+/** A schema as /Schemas shows it. */
+export function schemaView({ id, name, description, attributes }: Schema) {
+  return { id, name, description, attributes: attributes.map(attributeView) };
+}
+
+function attributeView(attribute: Attribute): AttributeView {
+  const { name, type, description, referenceTypes, subAttributes } = attribute;
+  return {
+    name,
+    type,
+    multiValued: attribute.valuesMax !== undefined,
+    description,
+    required: attribute.required === true,
+    caseExact: attribute.caseExact === true,
+    mutability: attribute.readOnly === true ? 'readOnly' : 'readWrite',
+    returned: attribute.returned ?? 'default',
+    uniqueness: attribute.uniqueness ?? 'none',
+    ...(referenceTypes === undefined ? {} : { referenceTypes: [...referenceTypes] }),
+    ...(subAttributes === undefined ? {} : { subAttributes: subAttributes.map(attributeView) }),
+  };
+}
+
+/** A kind of resource as /ResourceTypes shows it. */
+export function resourceTypeView({ name, endpoint, description, schema, extensions }: ResourceType) {
+  return {
+    id: name,
+    name,
+    endpoint,
+    description,
+    schema: schema.id,
+    schemaExtensions: extensions.map(({ id }) => ({ schema: id, required: false })),
+  };
+}
