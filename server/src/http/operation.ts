@@ -23,7 +23,6 @@ export const tags = {
   gateway: 'The OpenAI-compatible gateway.',
   users: 'The users, teams and roles of your tenant.',
   identity_provider: 'Sign in with your organisation: the identity provider of your tenant.',
-  users: 'The users and teams of your tenant.',
   scim: 'Users and groups as a directory provisions them: SCIM 2.0, with a key scoped for `users:provision`.',
   keys: 'API keys.',
   accounting: 'Usage, cost and the audit log.',
