@@ -214,6 +214,7 @@ async function openFlows(
     async listen() {
       await settleOrphans(infrastructure.isOnlyProcess ? now() : lostBefore());
       closers.push(every(orphanIntervalMs, log, () => settleOrphans(lostBefore())));
+      closers.push(every(orphanIntervalMs, log, identity.breakGlass.writeOffExpired));
       closers.push(foreignIds.look, every(foreignIdIntervalMs, log, foreignIds.look));
       closers.push(every(placementIntervalMs, log, createPlacement({ database, config, log })));
       await jobs.start({ ingest, collectOrphans: (signal) => collectOrphans({ database, blobs }, signal) });

@@ -8,6 +8,7 @@ import { type Permission, permissionNames, roleHolds } from '../src/access/index
 import { type BuiltInRole, builtInRoles } from '../src/context.ts';
 import type { Operation } from '../src/http/operation.ts';
 import { operations } from '../src/http/routes/index.ts';
+import { breakGlassPermissions } from '../src/identity/break-glass/access-rows.ts';
 import { openTestServer, type TestServer } from './support/http.ts';
 
 let server: TestServer;
@@ -17,11 +18,12 @@ beforeAll(async () => {
 afterAll(() => server.stop());
 
 /** Ways to present oneself, in the order of the columns. */
-const columns = ['anonymous', 'viewer', 'analyst', 'admin', 'operator'] as const;
+const columns = ['anonymous', 'viewer', 'analyst', 'admin', 'break_glass', 'operator'] as const;
 type Column = (typeof columns)[number];
 
 function headersOf(column: Column): Record<string, string> {
   if (column === 'anonymous') return {};
+  if (column === 'break_glass') return server.breakGlass.headers;
   return column === 'operator' ? server.operator.headers : server.acme[column].headers;
 }
 
@@ -38,12 +40,17 @@ async function verdict({ method, path }: Operation, headers: Record<string, stri
 }
 
 /** What the declarations and the table of permissions say. */
-function expected({ access }: Operation, column: Column): string {
+function expected({ access, operationId }: Operation, column: Column): string {
   if (access === 'public') return 'allowed';
   if (column === 'anonymous') return 'unknown';
   if (access === 'operator') return column === 'operator' ? 'allowed' : 'denied';
   // The realm of operators and that of tenants do not know each other's credentials.
   if (column === 'operator') return 'unknown';
+  if (column === 'break_glass') {
+    // Nobody of the tenant, so there is nothing to say of them.
+    if (operationId === 'getMe') return 'denied';
+    return access === 'authenticated' || breakGlassPermissions.includes(access.permission) ? 'allowed' : 'denied';
+  }
   return access === 'authenticated' || roleHolds(column, access.permission) ? 'allowed' : 'denied';
 }
 
@@ -127,5 +134,5 @@ describe('every operation', () => {
 });
 
 function matrixRow(operation: string, access: string, verdicts: readonly string[]): string {
-  return [operation.padEnd(24), access.padEnd(24), ...verdicts.map((verdict) => verdict.padEnd(10))].join('').trimEnd();
+  return [operation.padEnd(24), access.padEnd(24), ...verdicts.map((verdict) => verdict.padEnd(12))].join('').trimEnd();
 }

@@ -44,6 +44,7 @@ const observedIn: Readonly<Record<string, readonly string[]>> = {
   'src/http/headers.test.ts': ['APP_ENV', 'CORS_ORIGINS'],
   'src/http/server.test.ts': ['HTTP_CONNECTIONS_MAX', 'KEEP_ALIVE_TIMEOUT_MS'],
   'src/http/plugins/drain.test.ts': ['SHUTDOWN_TIMEOUT_MS'],
+  'src/identity/break-glass/break-glass.test.ts': ['BREAK_GLASS_MINUTES_MAX', 'BREAK_GLASS_CONSENT_TIERS'],
   'test/second-factor.test.ts': ['REQUIRE_ADMIN_SECOND_FACTOR'],
   'src/http/plugins/revocation.test.ts': ['CREDENTIAL_CHECK_INTERVAL_MS'],
   'src/identity/credentials/opaque-tokens.test.ts': ['API_KEY_PEPPER pepper'],

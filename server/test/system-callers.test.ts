@@ -7,10 +7,12 @@ import { systemReasons } from '../src/db/index.ts';
 const reviewed: Record<keyof typeof systemReasons, readonly string[]> = {
   'audit.security': ['src/audit/audit-log.ts', 'src/audit/foreign-ids.ts'],
   'identity.authenticate': [
+    'src/identity/break-glass/authentication.ts',
     'src/identity/federation/sign-in.ts',
     'src/identity/keys/key-authentication.ts',
     'src/identity/sessions/login.ts',
   ],
+  'operators.access': ['src/identity/break-glass/break-glass.ts'],
   'identity.operators': ['src/identity/operators/operators.ts'],
   'identity.standing': ['src/identity/credentials/still-standing.ts'],
   'ingest.recover': ['src/worker/jobs.ts'],

@@ -49,6 +49,10 @@ export const permissions = {
   'usage:read': { description: "Read the caller's own usage and cost.", roles: everyone },
   'usage:read_all': { description: 'Read the usage and cost of the whole tenant.', roles: admins },
   'audit:read': { description: "Read the tenant's audit log.", roles: admins },
+  'break_glass:manage': {
+    description: 'See and end the accesses of platform operators to the tenant, and consent to them.',
+    roles: admins,
+  },
   'account:write': { description: "Change the caller's own password and second factor.", roles: everyone },
   'sessions:write': { description: "List and end the caller's own login sessions.", roles: everyone },
 } as const satisfies Record<string, PermissionDefinition>;

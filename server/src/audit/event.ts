@@ -83,5 +83,6 @@ export function commitmentOf(salt: string, value: string): string {
 /** The actor behind a request. */
 export function actorOf(ctx: RequestContext): AuditActor {
   const { credential, userId } = ctx.principal;
-  return credential.kind === 'api_key' ? { kind: 'api_key', id: credential.id, userId } : { kind: 'user', id: userId };
+  if (credential.kind === 'api_key') return { kind: 'api_key', id: credential.id, userId };
+  return { kind: credential.kind === 'break_glass' ? 'operator' : 'user', id: userId };
 }

@@ -7,6 +7,7 @@
 
 import { isIP } from 'node:net';
 import { sep } from 'node:path';
+import { tenantTiers } from '../context.ts';
 import type { Config } from './registry.ts';
 
 /** Something wrong with the configuration. */
@@ -74,6 +75,15 @@ const rules: readonly Rule[] = [
   ({ server }) =>
     isProduction(server) && server.corsOrigins.includes('*')
       ? { env: 'CORS_ORIGINS', problem: 'allows every origin', fix: 'Name the origins of your own pages.' }
+      : undefined,
+  ({ security }) =>
+    security.breakGlassConsentTiers !== 'none' &&
+    security.breakGlassConsentTiers.split(',').some((tier) => !tenantTiers.some((known) => known === tier.trim()))
+      ? {
+          env: 'BREAK_GLASS_CONSENT_TIERS',
+          problem: 'names a tier that does not exist',
+          fix: `Name some of ${tenantTiers.join(', ')}, separated by commas, or none.`,
+        }
       : undefined,
   ({ documents }) =>
     documents.chunkCharactersTarget > documents.chunkCharactersMax

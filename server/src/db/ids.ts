@@ -14,6 +14,7 @@ export const idPrefixes = {
   signIn: 'sgn',
   apiKey: 'key',
   operatorKey: 'opk',
+  breakGlass: 'brk',
   collection: 'col',
   document: 'doc',
   request: 'req',

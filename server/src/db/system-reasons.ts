@@ -7,6 +7,8 @@ export const systemReasons = {
   'identity.authenticate': 'Finds the tenant and user of an API key or login before the tenant is known.',
   'identity.standing':
     'Looks whether the credentials of the requests under way still stand, in one statement for all tenants.',
+  'operators.access':
+    'Finds the tenant of a break-glass access that operators end, and accesses whose time is up, by id.',
   'identity.operators': 'Checks and makes the keys of platform operators.',
   'operators.record': 'Writes what operators did at the command line, such as a backup, into their own audit log.',
   'tenants.administer': 'Creates, lists, changes and suspends tenants, for operators.',

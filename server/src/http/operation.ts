@@ -26,6 +26,7 @@ export const tags = {
   scim: 'Users and groups as a directory provisions them: SCIM 2.0, with a key scoped for `users:provision`.',
   keys: 'API keys.',
   accounting: 'Usage, cost and the audit log.',
+  break_glass: 'Read access of platform operators to a tenant, in plain sight of it.',
   operators: 'For operators of the platform, with an operator key.',
   server: 'Health, metrics and this reference.',
 } as const;

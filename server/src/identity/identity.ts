@@ -12,6 +12,9 @@ import type { Database } from '../db/index.ts';
 import { AppError } from '../errors.ts';
 import type { Vault } from '../vault/index.ts';
 import type { Acting } from './acting.ts';
+import { createBreakGlassAuthentication } from './break-glass/authentication.ts';
+import { type BreakGlass, createBreakGlass } from './break-glass/break-glass.ts';
+import { createConsents } from './break-glass/consents.ts';
 import { createAccessTokens } from './credentials/access-tokens.ts';
 import { createLoginFailures } from './credentials/login-failures.ts';
 import { createOpaqueTokens } from './credentials/opaque-tokens.ts';
@@ -66,6 +69,9 @@ export interface Identity {
   readonly provider: Providers;
   /** Signing in through it. */
   readonly signIn: SignIn;
+  /** Read access of operators to a tenant; consents are the tenant's. */
+  readonly breakGlass: BreakGlass;
+  readonly breakGlassConsents: ReturnType<typeof createConsents>;
   readonly createUser: (acting: Acting, input: NewUser) => Promise<UserView>;
   readonly listUsers: (acting: Acting, page: PageRequest) => Promise<Page<UserView>>;
   readonly updateUser: (acting: Acting, id: string, change: UserChange) => Promise<UserView>;
@@ -145,6 +151,7 @@ export function createIdentity(options: IdentityOptions): Identity {
   const ttlDaysDefault = settings.apiKeyTtlDaysDefault;
   const authenticateSession = createSessionAuthentication({ database, isFactorRequiredOfAdmins, now });
   const authenticateKey = createKeyAuthentication({ database, opaqueTokens, now });
+  const authenticateBreakGlass = createBreakGlassAuthentication({ database, opaqueTokens, now });
   const operators = createOperators({ ...stores, opaqueTokens });
   const issuers = createIssuers({ fetch: web.fetch, now });
   const authenticateFederated = createFederatedTokens({ database, vault, issuers, now });
@@ -158,6 +165,7 @@ export function createIdentity(options: IdentityOptions): Identity {
       if (credential.length > credentialLengthMax) throw authenticationRequired('The credential is too long.');
       if (credential.startsWith('sk-gen-')) return authenticateKey(credential);
       if (isSignedByKeyPair(credential)) return authenticateFederated(credential);
+      if (credential.startsWith('bg-gen-')) return authenticateBreakGlass(credential);
       const claims = await accessTokens.verify(credential);
       if (claims === undefined) throw authenticationRequired('The access token is not valid.');
       return authenticateSession(claims);
@@ -168,6 +176,8 @@ export function createIdentity(options: IdentityOptions): Identity {
     revokeOperatorKey: operators.revokeKey,
     provider: createProviders({ ...stores, issuers, publicUrl: web.publicUrl, now }),
     signIn: createSignIn({ ...stores, issuers, sessions, opaqueTokens, publicUrl: web.publicUrl, now }),
+    breakGlass: createBreakGlass({ ...stores, opaqueTokens, ...breakGlassLimits(settings), now }),
+    breakGlassConsents: createConsents({ ...stores, now }),
     createUser: users.create,
     listUsers: users.list,
     updateUser: users.update,
@@ -181,5 +191,12 @@ export function createIdentity(options: IdentityOptions): Identity {
     createApiKey: createNewApiKeys({ ...stores, opaqueTokens, ttlDaysDefault, now }),
     listApiKeys: apiKeys.list,
     revokeApiKey: apiKeys.revoke,
+  };
+}
+
+function breakGlassLimits({ breakGlassMinutesMax, breakGlassConsentTiers }: Config['security']) {
+  return {
+    minutesMax: breakGlassMinutesMax,
+    consentTiers: breakGlassConsentTiers.split(',').map((tier) => tier.trim()),
   };
 }

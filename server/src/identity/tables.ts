@@ -98,6 +98,26 @@ export const recoveryCodes = genaiSchema.table('recovery_codes', {
   codeHash: bytes('code_hash').notNull(),
 });
 
+export const breakGlassAccesses = genaiSchema.table('break_glass_accesses', {
+  tenantId: text('tenant_id').notNull(),
+  id: text('id').notNull(),
+  operatorId: text('operator_id').notNull(),
+  reasonSealed: bytes('reason_sealed').notNull(),
+  clearance: classificationTier('clearance').notNull(),
+  secretHash: bytes('secret_hash').notNull(),
+  openedAt: timestamp('opened_at', { withTimezone: true }).notNull().defaultNow(),
+  expiresAt: timestamp('expires_at', { withTimezone: true }).notNull(),
+  endedAt: timestamp('ended_at', { withTimezone: true }),
+  endedBy: text('ended_by'),
+});
+
+export const breakGlassConsents = genaiSchema.table('break_glass_consents', {
+  tenantId: text('tenant_id').notNull(),
+  validUntil: timestamp('valid_until', { withTimezone: true }).notNull(),
+  givenBy: text('given_by').notNull(),
+  givenAt: timestamp('given_at', { withTimezone: true }).notNull().defaultNow(),
+});
+
 export const operatorKeys = genaiSchema.table('operator_keys', {
   id: text('id').notNull(),
   name: text('name').notNull(),

@@ -38,7 +38,8 @@ const sensitiveKeys = new Set([
 ]);
 
 /** Access tokens, keys of ours and of the OpenAI form, and whatever follows `Bearer`. */
-const credentialPattern = /\beyJ[\w-]{8,}\.[\w-]+\.[\w-]+|\b(?:sk-|op-gen-|rt-gen-)[\w-]{16,}|\bBearer\s+[\w.~+/=-]+/g;
+const credentialPattern =
+  /\beyJ[\w-]{8,}\.[\w-]+\.[\w-]+|\b(?:sk-|op-gen-|rt-gen-|bg-gen-)[\w-]{16,}|\bBearer\s+[\w.~+/=-]+/g;
 
 const depthMax = 6;
 const itemsMax = 50;

@@ -17,7 +17,7 @@ import type { AnswerQuestion, Chat } from '../../src/query/index.ts';
 import { createSearchIndex } from '../../src/search/index.ts';
 import { createLogger, createMetrics } from '../../src/telemetry/index.ts';
 import { openTestDatabase, type TestDatabase } from './database.ts';
-import { identityOn, type TestIdentity, type TestIdentityOptions, testPassword } from './identity.ts';
+import { contextOf, identityOn, type TestIdentity, type TestIdentityOptions, testPassword } from './identity.ts';
 
 /** What a test changes. */
 export interface TestServerOptions {
@@ -60,6 +60,7 @@ export async function openTestServer(options: TestServerOptions = {}) {
   };
   const server = await createHttpServer({ services, config, log });
   const operator = await people.identity.createOperatorKey('tests', people.actor);
+  const acme = await addTenant(people, services, 'acme', 'enterprise');
   return {
     ...server,
     /** In-process requests. */
@@ -76,10 +77,12 @@ export async function openTestServer(options: TestServerOptions = {}) {
       const body = (response.body === '' ? undefined : JSON.parse(response.body)) as T;
       return { status: response.statusCode, headers: response.headers, body };
     },
-    acme: await addTenant(people, services, 'acme', 'enterprise'),
+    acme,
     globex: await addTenant(people, services, 'globex', 'free'),
     testDatabase,
     operator: { headers: { authorization: `Bearer ${operator.key}` } },
+    /** An operator's access to acme. */
+    breakGlass: await openBreakGlass(people, acme, operator.id),
     password: testPassword,
     clock: people.clock,
     services,
@@ -168,6 +171,19 @@ async function addPerson(
   const { accessToken } = tokens;
   return { userId: user.id, email, accessToken, apiKey: key, headers: { authorization: `Bearer ${key}` } };
 }
+
+async function openBreakGlass({ identity }: TestIdentity, tenant: TestTenant, operatorId: string) {
+  const { admin } = tenant;
+  await identity.breakGlassConsents.set(contextOf(await identity.authenticate(admin.accessToken)), 1);
+  const scope = { tenantId: tenant.id, tier: tenant.tier, actor: { kind: 'operator', id: operatorId } } as const;
+  const { id, token } = await identity.breakGlass.open(scope, {
+    reason: 'A test looks around.',
+    clearance: 'internal',
+  });
+  return { id, token, headers: { authorization: `Bearer ${token}` } };
+}
+
+type TestTenant = Awaited<ReturnType<typeof addTenant>>;
 
 /** What `openTestServer` gives. */
 export type TestServer = Awaited<ReturnType<typeof openTestServer>>;

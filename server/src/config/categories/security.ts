@@ -50,6 +50,20 @@ export const security = {
     description:
       'Whether a user who may change users, and signs in with a password, can do nothing before they have set up a second factor; `auto` means in production.',
   }),
+  breakGlassMinutesMax: integer({
+    env: 'BREAK_GLASS_MINUTES_MAX',
+    default: 60,
+    min: 1,
+    max: 1440,
+    unit: 'count',
+    description: 'Longest break-glass access of an operator to a tenant, in minutes.',
+  }),
+  breakGlassConsentTiers: text({
+    env: 'BREAK_GLASS_CONSENT_TIERS',
+    default: 'enterprise',
+    description:
+      'Tiers whose tenants have to consent before an operator can open a break-glass access, comma-separated, or `none`.',
+  }),
   credentialCheckIntervalMs: integer({
     env: 'CREDENTIAL_CHECK_INTERVAL_MS',
     default: 2000,

@@ -9,6 +9,7 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { assertCan } from '../../access/index.ts';
 import type { Config } from '../../config/index.ts';
+import type { RequestContext } from '../../context.ts';
 import { AppError, isAppError } from '../../errors.ts';
 import type { Authenticated } from '../../identity/index.ts';
 import type { Operation } from '../operation.ts';
@@ -80,11 +81,33 @@ async function enterTenant(
     if (isAppError(error, 'rate_limit_exceeded')) setRateHeaders(reply, services.limits.state(ctx));
     throw error;
   }
-  await assertOwnTenant(ctx, operation, tenantsNamedOutsideBody(request, operation), services);
-  if (operation.access === 'operator') {
-    throw new AppError('permission_denied', { detail: 'This operation is for operators of the platform.' });
+  await recordedIfOperator(request, ctx, operation, services, async () => {
+    await assertOwnTenant(ctx, operation, tenantsNamedOutsideBody(request, operation), services);
+    if (operation.access === 'operator') {
+      throw new AppError('permission_denied', { detail: 'This operation is for operators of the platform.' });
+    }
+    if (typeof operation.access === 'object') assertCan(ctx, operation.access.permission);
+  });
+}
+
+/** A tenant sees in its audit log whatever an operator asks with break-glass access, before it is answered, and also what is denied. */
+async function recordedIfOperator(
+  { params }: FastifyRequest,
+  ctx: RequestContext,
+  { operationId: operation }: Operation,
+  { identity }: Pick<Services, 'identity'>,
+  check: () => Promise<void>,
+): Promise<void> {
+  if (ctx.principal.credential.kind !== 'break_glass') return check();
+  const { id } = (params ?? {}) as { id?: string };
+  const use = { operation, ...(id === undefined ? {} : { resourceId: id }) };
+  try {
+    await check();
+  } catch (error) {
+    await identity.breakGlass.record(ctx, { ...use, isDenied: true });
+    throw error;
   }
-  if (typeof operation.access === 'object') assertCan(ctx, operation.access.permission);
+  await identity.breakGlass.record(ctx, { ...use, isDenied: false });
 }
 
 /** Checks a credential; one that is refused counts against the address, so that guessing is slow. */

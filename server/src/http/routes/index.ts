@@ -3,6 +3,7 @@
 import type { Operation } from '../operation.ts';
 import { accountOperations } from './account.ts';
 import { accountingOperations } from './accounting.ts';
+import { breakGlassOperations } from './break-glass.ts';
 import { collectionOperations } from './collections.ts';
 import { documentOperations } from './documents.ts';
 import { gatewayOperations } from './gateway.ts';
@@ -38,6 +39,7 @@ export const operations: readonly Operation[] = [
   ...scimDiscoveryOperations,
   ...keyOperations,
   ...accountingOperations,
+  ...breakGlassOperations,
   ...operatorOperations,
   ...serverOperations,
 ];

@@ -36,7 +36,8 @@ const securityEvent = z
   })
   .meta({ id: 'SecurityEvent' });
 
-const actorFrom = ({ id }: Operator) => ({ kind: 'operator', id }) as const;
+/** An operator, for audit logs. */
+export const actorFrom = ({ id }: Operator) => ({ kind: 'operator', id }) as const;
 
 export const operatorOperations = [
   defineOperation({

@@ -27,7 +27,7 @@ export const password = secretOf(z.string().min(1).max(1024), 'user.password').d
 export const code = secretOf(z.string().min(6).max(40), 'second_factor.code');
 
 /** A login session. */
-export const session = z
+const session = z
   .object({
     id: idOf('session'),
     device: z.string().describe('Program and system, as far as the program told.'),

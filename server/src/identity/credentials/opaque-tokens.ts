@@ -1,5 +1,6 @@
 /**
- * The credentials that are random words of ours: API keys, operator keys and refresh tokens.
+ * The credentials that are random words of ours: API keys, operator keys, break-glass
+ * tokens and refresh tokens.
  *
  * Each is a prefix that says what it is, the id of its row, and 256 random bits. Stored is only an HMAC-SHA-256 under the
  * server's pepper, bound to the kind, so that neither a copy of the database nor a token of another kind lets anyone in.
@@ -9,7 +10,7 @@ import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import { idPrefixes } from '../../db/index.ts';
 
 /** Kinds of keys that name one row by themselves. */
-export type KeyKind = 'apiKey' | 'operatorKey';
+export type KeyKind = 'apiKey' | 'operatorKey' | 'breakGlass';
 
 /** A new key: shown to its owner once, stored only as its hash. */
 export interface MintedKey {
@@ -58,10 +59,11 @@ export interface OpaqueTokens {
   readonly hashOfBrowser: (cookie: string) => Uint8Array;
 }
 
-const keyPrefixes: Record<KeyKind, string> = { apiKey: 'sk-gen', operatorKey: 'op-gen' };
+const keyPrefixes: Record<KeyKind, string> = { apiKey: 'sk-gen', operatorKey: 'op-gen', breakGlass: 'bg-gen' };
 const keyPatterns: Record<KeyKind, RegExp> = {
   apiKey: /^sk-gen-([0-9a-f]{32})-[\w-]{43}$/,
   operatorKey: /^op-gen-([0-9a-f]{32})-[\w-]{43}$/,
+  breakGlass: /^bg-gen-([0-9a-f]{32})-[\w-]{43}$/,
 };
 const refreshPattern = /^(rt-gen-([0-9a-f]{32})-([0-9a-f]{32})-[\w-]{43})-([\w-]{43})$/;
 const signInPattern = /^si-gen-([0-9a-f]{32})-([0-9a-f]{32})-[\w-]{43}$/;

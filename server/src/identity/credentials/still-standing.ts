@@ -10,10 +10,11 @@ import { unionAll } from 'drizzle-orm/pg-core';
 import { exceeds } from '../../access/index.ts';
 import type { Principal } from '../../context.ts';
 import type { Database, SystemTx } from '../../db/index.ts';
+import { accessColumns, isOfOperator, isOfTenant, isStanding } from '../break-glass/access-rows.ts';
 import { identityProviders, userIdentities } from '../federation/tables.ts';
 import { type Authenticated, authenticatedFrom, principalColumns } from '../principal.ts';
 import { isRoleOfUser } from '../roles/held-role.ts';
-import { apiKeys, roles, sessions, tenants, users } from '../tables.ts';
+import { apiKeys, breakGlassAccesses, operatorKeys, roles, sessions, tenants, users } from '../tables.ts';
 
 /** What the look needs. */
 export interface StillStandingOptions {
@@ -27,12 +28,12 @@ export function createStillStanding({ database, now }: StillStandingOptions) {
     if (callers.length === 0) return new Set();
     const rows = await database.asSystem('identity.standing', (tx) => standingRows(tx, callers, new Date(now())));
     const standing = new Map(rows.map((row) => [row.credentialId, row]));
-    const isStanding = ({ principal }: Authenticated) => {
+    const stands = ({ principal }: Authenticated) => {
       const row = standing.get(principal.credential.id);
       if (row?.userId !== principal.userId) return false;
       return !exceeds(principal, authenticatedFrom(row, principal.credential, row.scopes ?? undefined).principal);
     };
-    return new Set(callers.filter(isStanding));
+    return new Set(callers.filter(stands));
   };
 }
 
@@ -65,7 +66,13 @@ function standingRows(tx: SystemTx, callers: readonly Authenticated[], at: Date)
     .innerJoin(tenants, eq(tenants.tenantId, userIdentities.tenantId))
     .leftJoin(roles, isRoleOfUser)
     .where(and(isOneOf(userIdentities, callers, 'federated'), isActive));
-  return unionAll(ofSessions, ofKeys, ofTokens);
+  const ofOperators = tx
+    .select({ ...accessColumns, scopes: sql<string[] | null>`null::text[]` })
+    .from(breakGlassAccesses)
+    .innerJoin(operatorKeys, isOfOperator)
+    .innerJoin(tenants, isOfTenant)
+    .where(and(isOneOf(breakGlassAccesses, callers, 'break_glass'), isStanding(at)));
+  return unionAll(ofSessions, ofKeys, ofTokens, ofOperators);
 }
 
 /** Names rows by the whole primary key, so that each is one step in its index. */

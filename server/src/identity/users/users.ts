@@ -92,12 +92,12 @@ export function createUsers({ database, vault, audit, passwords, now }: UsersOpt
       return pageFrom(rows, limit);
     },
 
-    /** The caller. */
+    /** The caller. @throws {AppError} permission_denied for an operator, who is no user. */
     async me(ctx: RequestContext): Promise<UserView> {
       const [user] = await database.withTenant(ctx, (tx) =>
         tx.select(userColumns).from(users).where(eq(users.id, ctx.principal.userId)),
       );
-      if (user === undefined) throw notFound();
+      if (user === undefined) throw noUser(ctx);
       return user;
     },
 
@@ -123,4 +123,9 @@ export function createUsers({ database, vault, audit, passwords, now }: UsersOpt
       });
     },
   };
+}
+
+function noUser({ principal }: RequestContext): AppError {
+  if (principal.credential.kind !== 'break_glass') return notFound();
+  return new AppError('permission_denied', { detail: 'An operator is no user of the tenant.' });
 }
