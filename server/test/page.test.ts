@@ -1,6 +1,7 @@
 /** The web page in a real browser, as a person uses it: sign in, upload, ask, look at the source, see what it cost. */
 
-import type { Browser, Page } from 'playwright-core';
+import { Secret, TOTP } from 'otpauth';
+import type { Browser, Page, Route } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startTestApp, type TestApp } from './support/app.ts';
 import { openBrowser, openTab, type Tab } from './support/browser.ts';
@@ -31,7 +32,7 @@ async function signIn(page: Page, role: 'admin' | 'analyst' | 'viewer', password
   const user = server.user('acme', role);
   await page.getByLabel('Tenant').fill('acme');
   await page.getByLabel('E-mail').fill(user.email);
-  await page.getByLabel('Password').fill(password ?? user.password);
+  await page.getByLabel('Password', { exact: true }).fill(password ?? user.password);
   await page.getByRole('button', { name: 'Sign in', exact: true }).click();
 }
 
@@ -159,6 +160,85 @@ describe('the web page', () => {
     expect(await page.evaluate('[localStorage.length, sessionStorage.length, document.cookie]')).toEqual([0, 0, '']);
     await page.reload();
     await page.getByRole('button', { name: 'Sign in', exact: true }).waitFor();
+    expect(await complaints()).toEqual([]);
+  });
+
+  it('sets up a second factor, asks for its code from then on, and removes it', async () => {
+    const { page, complaints } = await signedIn('viewer');
+    const { password } = server.user('acme', 'viewer');
+    const account = page.locator('#account');
+    await expect.poll(() => page.locator('#factor-state').textContent()).toContain('no second factor');
+    await page.locator('#factor-enrol').getByLabel('Your password').fill(password);
+    await account.getByRole('button', { name: 'Set up a second factor' }).click();
+    await expect.poll(() => page.locator('#factor-secret-text').textContent()).toMatch(/^[A-Z2-7]{32}$/);
+    const secret = (await page.locator('#factor-secret-text').textContent()) ?? '';
+    expect(await page.locator('#factor-uri').textContent()).toMatch(/^otpauth:/);
+    await account.getByLabel('First code').fill(new TOTP({ secret: Secret.fromBase32(secret) }).generate());
+    await account.getByRole('button', { name: 'Confirm' }).click();
+    await expect.poll(() => page.locator('#factor-recovery-codes li').count()).toBe(10);
+    const codes = await page.locator('#factor-recovery-codes li').allTextContents();
+    await page.getByRole('button', { name: 'Sign out', exact: true }).click();
+    expect(await page.locator('body').textContent()).not.toContain(codes[0]);
+
+    await signIn(page, 'viewer');
+    await page.getByLabel('Code of your second factor').fill(codes[0] ?? '');
+    expect(await page.getByRole('alert').textContent()).toContain('second factor');
+    await page.getByLabel('Tenant').fill('acme');
+    await page.getByRole('button', { name: 'Sign in', exact: true }).click();
+    await page.getByRole('button', { name: 'Sign out', exact: true }).waitFor();
+    await expect.poll(() => page.locator('#factor-state').textContent()).toContain('9 recovery codes');
+    await page.locator('#factor-remove').getByLabel('Your password').fill(password);
+    await page
+      .locator('#factor-remove')
+      .getByLabel('Code')
+      .fill(codes[1] ?? '');
+    await account.getByRole('button', { name: 'Remove the second factor' }).click();
+    await expect.poll(() => page.locator('#factor-state').textContent()).toContain('no second factor');
+    expect(await complaints()).toEqual([expect.stringContaining('status of 401')]);
+  });
+
+  it('shows where a person is signed in and ends the rest', async () => {
+    const first = await signedIn('analyst');
+    const second = await signedIn('analyst');
+    const rows = second.page.locator('#session-rows tr');
+    await expect.poll(() => rows.count()).toBeGreaterThan(1);
+    expect(await rows.filter({ hasText: 'this one' }).textContent()).toMatch(/Chrome on \w+.*127\.0\.0\.0\/24/);
+    await second.page.getByRole('button', { name: 'End all other sessions' }).click();
+    await expect.poll(() => rows.count()).toBe(1);
+    await ask(first.page, 'How many days of paid annual leave does an employee have?');
+    await expect.poll(() => first.page.getByRole('alert').textContent()).toContain('Your session has ended');
+    expect(await second.complaints()).toEqual([]);
+  });
+
+  it('changes a password', async () => {
+    const { page, complaints } = await signedIn('analyst');
+    const { password } = server.user('acme', 'analyst');
+    const change = async (current: string, wanted: string) => {
+      await page.getByLabel('Current password').fill(current);
+      await page.getByLabel('New password').fill(wanted);
+      await page.getByRole('button', { name: 'Change the password' }).click();
+    };
+    await change('not-the-password', 'something else entirely');
+    await expect.poll(() => page.getByRole('alert').textContent()).toContain('not your password');
+    await change(password, 'something else entirely');
+    await expect.poll(() => page.locator('#password-state').textContent()).toContain('changed');
+    await change('something else entirely', password);
+    await expect.poll(() => page.getByLabel('New password').inputValue()).toBe('');
+    expect(await complaints()).toEqual([expect.stringContaining('status of 400')]);
+  });
+
+  it('shows nothing but the account to who must set up a second factor first', async () => {
+    const { page, complaints } = await visit();
+    const held = async (route: Route) => {
+      const response = await route.fetch();
+      await route.fulfill({ response, json: { ...(await response.json()), permissions: ['account:write'] } });
+    };
+    await page.route('**/api/me', held, { times: 1 });
+    await signIn(page, 'viewer');
+    await page.getByRole('heading', { name: 'Your account' }).waitFor();
+    await expect.poll(() => page.locator('#factor-state').textContent()).toContain('no second factor');
+    for (const name of ['Ask', 'Documents', 'Usage this month', 'Where you are signed in'])
+      expect(await page.getByRole('heading', { name, exact: true }).isVisible(), name).toBe(false);
     expect(await complaints()).toEqual([]);
   });
 });

@@ -4,6 +4,8 @@
  * Everything that comes from the server is set as text, never as markup. Tokens live in memory and are gone on reload.
  */
 
+import { connectAccount, forgetAccount, showAccount } from './account.js';
+
 const element = (id) => document.getElementById(id);
 const pollMs = 1000;
 
@@ -16,11 +18,15 @@ let pollTimer;
 class RequestError extends Error {
   constructor(status, problem) {
     super(
-      [problem.detail ?? problem.title ?? `The server answered ${status}.`, problem.request_id]
+      [
+        problem.detail ?? problem.errors?.[0]?.message ?? problem.title ?? `The server answered ${status}.`,
+        problem.request_id,
+      ]
         .filter(Boolean)
         .join(' — request '),
     );
     this.status = status;
+    this.code = problem.code;
   }
 }
 
@@ -80,9 +86,15 @@ function guarded(action) {
 }
 
 async function signIn(event) {
-  const { tenant, email, password } = Object.fromEntries(new FormData(event.target));
-  const body = { email, password, ...(tenant === '' ? {} : { tenant }) };
-  tokens = await (await send('/api/auth/login', json(body))).json();
+  const { tenant, email, password, code } = Object.fromEntries(new FormData(event.target));
+  const body = { email, password, ...(tenant === '' ? {} : { tenant }), ...(code === '' ? {} : { code }) };
+  try {
+    tokens = await (await send('/api/auth/login', json(body))).json();
+  } catch (error) {
+    if (error.code === 'second_factor_required') askForCode(true);
+    throw error;
+  }
+  askForCode(false);
   event.target.reset();
   await enter();
 }
@@ -113,12 +125,20 @@ async function comeBack() {
   await enter();
 }
 
+/** Shows the field for the code of the second factor, or hides it. */
+function askForCode(isAsked) {
+  element('code-field').hidden = !isAsked;
+  if (isAsked) element('code-field').querySelector('input').focus();
+}
+
 async function enter() {
   const me = await (await call('/api/me')).json();
   element('who').textContent = `${me.user.name} · ${me.user.role} · ${me.tenant.name}`;
   element('upload').hidden = !me.permissions.includes('documents:write');
-  show(true);
-  await Promise.all([showDocuments(), showUsage()]);
+  // Whoever must have a second factor and has none can only set one up.
+  const isHeldUp = !me.permissions.includes('documents:read') && me.permissions.includes('account:write');
+  show(true, isHeldUp);
+  await Promise.all([showAccount(me), ...(isHeldUp ? [] : [showDocuments(), showUsage()])]);
 }
 
 async function signOut() {
@@ -128,13 +148,15 @@ async function signOut() {
   stopAsking?.abort();
   clearTimeout(pollTimer);
   for (const id of ['answer', 'source']) element(id).hidden = true;
+  forgetAccount();
   show(false);
   await send('/api/auth/logout', { method: 'POST' }, token);
 }
 
-function show(isSignedIn) {
+function show(isSignedIn, isHeldUp = false) {
   element('sign-in').hidden = isSignedIn;
-  for (const id of ['who', 'sign-out', 'ask', 'documents', 'usage']) element(id).hidden = !isSignedIn;
+  for (const id of ['who', 'sign-out', 'account']) element(id).hidden = !isSignedIn;
+  for (const id of ['ask', 'documents', 'usage']) element(id).hidden = !isSignedIn || isHeldUp;
 }
 
 async function upload(event) {
@@ -262,3 +284,4 @@ element('ask').querySelector('form').addEventListener('submit', guarded(ask));
 element('stop').addEventListener('click', () => stopAsking?.abort());
 element('upload').addEventListener('submit', guarded(upload));
 void guarded(comeBack)();
+connectAccount({ call, json, guarded, enter });
