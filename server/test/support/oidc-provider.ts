@@ -22,7 +22,7 @@ export interface ProviderKey {
 }
 
 /** A new key pair. */
-function newProviderKey(alg: ProviderKey['alg'] = 'RS256'): ProviderKey {
+export function newProviderKey(alg: ProviderKey['alg'] = 'RS256'): ProviderKey {
   return { kid: randomUUID(), alg, ...pairFor(alg) };
 }
 

@@ -146,7 +146,7 @@ export const identityProviderOperations = [
     access,
     needs: 'an identity provider',
     success: { status: 200, description: 'What it publishes.', schema: report },
-    errors: ['resource_not_found'],
+    errors: ['resource_not_found', 'egress_denied', 'egress_rejected', 'egress_unavailable'],
     handle: async ({ services, ctx }) => snakeCased(await services.identity.provider.look(ctx)),
   }),
 

@@ -5,6 +5,7 @@
  */
 
 import type { TenantScope } from '../../context.ts';
+import { type AppError, isAppError } from '../../errors.ts';
 import { type Acting, assertMay } from '../acting.ts';
 import { notFound } from '../refusals.ts';
 import { tenants } from '../tables.ts';
@@ -78,7 +79,9 @@ export function createProviders(options: ProvidersOptions) {
     async look(acting: Acting): Promise<ProviderReport> {
       assertMay(acting, 'identity_provider:write');
       const provider = await standing(acting);
-      const { metadata, keyTypes } = await issuers.look(provider);
+      const { metadata, keyTypes } = await issuers.look(provider).catch((error: unknown) => {
+        throw refusalWithin(error) ?? error;
+      });
       const { code_challenge_methods_supported: challenges, id_token_signing_alg_values_supported: signing } = metadata;
       const problems: string[] = [];
       if (challenges !== undefined && !challenges.includes('S256'))
@@ -97,6 +100,13 @@ export function createProviders(options: ProvidersOptions) {
       };
     },
   };
+}
+
+/** What the way out had against an address, which its admin may know; others learn only that nobody was reached. */
+function refusalWithin(error: unknown): AppError | undefined {
+  for (let inner = error; inner instanceof Error; inner = inner.cause)
+    if (isAppError(inner) && inner.code.startsWith('egress_')) return inner;
+  return undefined;
 }
 
 /** The providers of a platform. */

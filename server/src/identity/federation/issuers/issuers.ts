@@ -17,7 +17,7 @@ import {
   type ServerMetadata,
 } from 'openid-client';
 import { z } from 'zod';
-import { AppError, isAppError } from '../../../errors.ts';
+import { AppError } from '../../../errors.ts';
 import { createRemoteDocument, type RemoteDocument, type RemoteDocumentLimits } from './remote-document.ts';
 import { type PublishedKeys, type TokenExpectations, type TokenVerdict, verifySignedToken } from './signed-tokens.ts';
 
@@ -85,7 +85,7 @@ export function createIssuers({ fetch, now }: IssuersOptions): Issuers {
     try {
       return await fetch(url, { ...init, redirect: 'manual' });
     } catch (error) {
-      throw isAppError(error) ? error : unreachable(error);
+      throw unreachable(error);
     }
   };
 

@@ -37,7 +37,9 @@ export function createRemoteDocument<T>(
   /** Never rejects: whoever waits looks at what is known afterwards. */
   function attempt(): Promise<void> {
     if (loading !== undefined) return loading;
-    if (now() - triedMs < intervalMs) return Promise.resolve();
+    const elapsedMs = now() - triedMs;
+    // A clock that was set back must not hold it off for as long.
+    if (elapsedMs >= 0 && elapsedMs < intervalMs) return Promise.resolve();
     triedMs = now();
     loading = load()
       .then(
