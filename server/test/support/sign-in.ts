@@ -1,8 +1,9 @@
-/** A browser that signs in through an identity provider, step by step, and a tenant that has one. */
+/** Signing in through an identity provider: a tenant that has one, a browser that goes there step by step, and people. */
 
-import type { Person as Member, TestServer } from './http.ts';
+import type { TestDatabaseKind } from './database.ts';
+import { type Person as Member, openTestServer, type TestServer } from './http.ts';
 import { testPublicUrl } from './identity.ts';
-import type { OidcProvider } from './oidc-provider.ts';
+import { type OidcProvider, startOidcProvider } from './oidc-provider.ts';
 
 /** Cookies by name, as a browser keeps them for one server. */
 type Jar = Map<string, string>;
@@ -74,7 +75,7 @@ export function newBrowser(server: TestServer, provider: OidcProvider) {
     /** Comes back; gives the fragment that the page is opened with. */
     async comeBack(address: URL): Promise<URLSearchParams> {
       const { location } = await get(address.pathname + address.search);
-      return new URLSearchParams(new URL(location, testPublicUrl).hash.slice(1));
+      return fragmentOf(new URL(location, testPublicUrl));
     },
     /** What the page does with its code. */
     exchange(code: string) {
@@ -83,7 +84,9 @@ export function newBrowser(server: TestServer, provider: OidcProvider) {
     },
     /** All of it. Gives the credential, or the fragment in which the page is told why not. */
     async signIn(slug: string) {
-      const fragment = await this.comeBack(await this.visitProvider(await this.begin(slug)));
+      const there = await this.begin(slug);
+      const isSent = there.origin === provider.issuer;
+      const fragment = isSent ? await this.comeBack(await this.visitProvider(there)) : fragmentOf(there);
       const code = fragment.get('sign-in');
       if (code === null) return { fragment, who: undefined };
       const response = await this.exchange(code);
@@ -96,6 +99,11 @@ export function newBrowser(server: TestServer, provider: OidcProvider) {
 /** What `newBrowser` gives. */
 export type TestBrowser = ReturnType<typeof newBrowser>;
 
+/** What the page is told, behind the # of its address. */
+function fragmentOf({ hash }: URL): URLSearchParams {
+  return new URLSearchParams(hash.slice(1));
+}
+
 function cookieHeader(jar: Jar): Record<string, string> {
   return jar.size === 0 ? {} : { cookie: [...jar].map(([name, value]) => `${name}=${value}`).join('; ') };
 }
@@ -107,4 +115,81 @@ function keep(jar: Jar, lines: readonly string[]): void {
     if (isExpired) jar.delete(name);
     else jar.set(name, value);
   }
+}
+
+/** What lies between us and the provider. */
+export type Way = (address: string, answer: Response) => Promise<Response> | Response;
+const straight: Way = (_address, answer) => answer;
+
+/** A server and a provider, and people who sign in. */
+export async function openSignInTest(open: TestDatabaseKind['open']) {
+  let way = straight;
+  const web = {
+    publicUrl: testPublicUrl,
+    fetch: async (url: Parameters<typeof fetch>[0], init?: RequestInit) => way(String(url), await fetch(url, init)),
+  };
+  const environment = { RATE_LIMIT_ANONYMOUS_REQUESTS_PER_MINUTE: '1000000' };
+  const [server, provider] = await Promise.all([
+    openTestServer({ open, environment, identity: { nowMs: Date.now(), web } }),
+    startOidcProvider(),
+  ]);
+  let people = 0;
+
+  const test = {
+    server,
+    provider,
+    /** Puts something between us and the provider, until the next `reset`. */
+    setWay(next: Way): void {
+      way = next;
+    },
+    browser: () => newBrowser(server, provider),
+    signIn: (slug = 'acme') => newBrowser(server, provider).signIn(slug),
+    /** Everything as at the beginning. */
+    async reset(): Promise<void> {
+      way = straight;
+      server.clock.nowMs = Date.now();
+      await connect(server, provider, server.acme);
+    },
+    /** Somebody new at the provider, who is the one that signs in. */
+    newPerson(more: Readonly<Record<string, unknown>> = {}) {
+      people += 1;
+      const email = `p${people}@acme.example`;
+      const person = { sub: `p-${people}`, email, email_verified: true, name: `P ${people}`, ...more };
+      provider.be(person);
+      return person;
+    },
+    me: async (who: Pick<Member, 'headers'> | undefined) => (await server.as(who, 'GET', '/api/me')).body,
+    /** The users of `acme`. */
+    async users() {
+      const { body } = await server.as<{ data: User[] }>(server.acme.admin, 'GET', '/api/users?limit=200');
+      return body.data;
+    },
+    userOf: async ({ email }: { readonly email: string }) => (await test.users()).find((user) => user.email === email),
+    told: ({ fragment }: { readonly fragment: URLSearchParams }) => Object.fromEntries(fragment),
+    /** The details of what was audited, the newest first. */
+    async audited(action: string) {
+      const { body } = await server.as<{ data: Audited[] }>(server.acme.admin, 'GET', '/api/audit?limit=50');
+      return body.data.filter(({ event }) => event.action === action).map(({ event }) => event.details);
+    },
+    async close(): Promise<void> {
+      await server.stop();
+      await provider.close();
+    },
+  };
+  return test;
+}
+
+/** What `openSignInTest` gives. */
+export type SignInTest = Awaited<ReturnType<typeof openSignInTest>>;
+
+interface User {
+  readonly id: string;
+  readonly email: string;
+  readonly role: string;
+  readonly clearance: string;
+  readonly status: string;
+}
+
+interface Audited {
+  readonly event: { readonly action: string; readonly details?: object };
 }
