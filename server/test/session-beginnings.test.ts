@@ -15,6 +15,7 @@ const reviewed: Readonly<Record<string, string>> = {
   refreshLogin: 'the next tokens of a session that stands, whose row it locks',
   enrolSecondFactor: 'the secret of a second factor, which opens nothing without the password',
   confirmSecondFactor: 'recovery codes, which open nothing without the password',
+  openBreakGlass: 'a key of an operator for one tenant, with a reason and an end, in the audit log of the tenant',
   createKey: 'an API key, never with more than whoever makes it',
 };
 const root = new URL('../', import.meta.url);
