@@ -17,6 +17,7 @@ const tables = {
   user: sql`genai.users`,
   team: sql`genai.teams`,
   apiKey: sql`genai.api_keys`,
+  breakGlass: sql`genai.break_glass_accesses`,
 } as const;
 
 type Kind = keyof typeof tables;

@@ -13,6 +13,7 @@ export type Environment = (typeof environments)[number];
 export type Unit =
   | 'milliseconds'
   | 'seconds'
+  | 'minutes'
   | 'days'
   | 'bytes'
   | 'KiB'

@@ -55,8 +55,8 @@ export const security = {
     default: 60,
     min: 1,
     max: 1440,
-    unit: 'count',
-    description: 'Longest break-glass access of an operator to a tenant, in minutes.',
+    unit: 'minutes',
+    description: 'Longest break-glass access of an operator to a tenant.',
   }),
   breakGlassConsentTiers: text({
     env: 'BREAK_GLASS_CONSENT_TIERS',
