@@ -74,7 +74,7 @@ export const scimDiscoveryOperations = [
   defineOperation({
     method: 'GET',
     path: `${root}/ServiceProviderConfig`,
-    operationId: 'getScimServiceProviderConfig',
+    operationId: 'getScimConfiguration',
     summary: 'Read which parts of SCIM this server has.',
     tag: 'scim',
     access,

@@ -31,6 +31,8 @@ interface Kind<R extends z.ZodType, B extends Body> {
   readonly input: B;
   /** What becomes of what is deleted. */
   readonly deletion: string;
+  /** Whether a change is answered with the resource where nothing of it is asked for; groups can be large. */
+  readonly sendsChanged: boolean;
   /** What any change can be refused for. */
   readonly errors: readonly ErrorCode[];
   readonly provisioned: (services: Services) => Provisioned;
@@ -43,6 +45,7 @@ const users = {
   resource: scimUser,
   input: newScimUser,
   deletion: 'Address, name and all else that is personal are erased; sessions and keys end.',
+  sendsChanged: true,
   errors: ['classification_denied', 'state_conflict'],
   provisioned: ({ identity }: Services) => identity.provisioning.users,
 } as const;
@@ -54,6 +57,7 @@ const groups = {
   resource: scimGroup,
   input: newScimGroup,
   deletion: 'Its members remain; what was granted to it alone is lost to them.',
+  sendsChanged: false,
   errors: ['state_conflict'],
   provisioned: ({ identity }: Services) => identity.provisioning.groups,
 } as const;
@@ -154,10 +158,16 @@ function writingOf<R extends z.ZodType, B extends Body>(kind: Kind<R, B>): reado
       query: scimSelection,
       body: scimPatch,
       success: changed,
+      ...(kind.sendsChanged ? {} : { otherResponses: { 204: { description: 'Changed; nothing was asked for.' } } }),
       errors: ['value_taken', 'version_mismatch', ...patchErrors, ...kind.errors],
       async handle({ services, ctx, params, query, body, request, reply }) {
-        const change = { id: params.id, ifMatch: ifMatchOf(request), selection: selectionFrom(query) };
-        return sent<R>(await provisioned(services).patch(ctx, change, body.Operations), reply);
+        const isAskedFor = kind.sendsChanged || Object.keys(query).length > 0;
+        const selection = isAskedFor ? selectionFrom(query) : { attributes: ['meta'] };
+        const change = { id: params.id, ifMatch: ifMatchOf(request), selection };
+        const after = sent<R>(await provisioned(services).patch(ctx, change, body.Operations), reply);
+        if (isAskedFor) return after;
+        reply.code(204).send();
+        return answered;
       },
     }),
 

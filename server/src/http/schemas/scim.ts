@@ -99,7 +99,7 @@ export const newScimGroup = z
   })
   .meta({ id: 'NewScimGroup' });
 
-const operationsMax = 1000;
+const operationsMax = 500;
 
 /** Changes of a resource. */
 export const scimPatch = z

@@ -5,31 +5,41 @@ import type { Filter, Test } from './filter.ts';
 import { filterInvalid, quoted } from './refusals.ts';
 import { coerced } from './values.ts';
 
+/** Says of an element whether it passes. */
+export type Predicate = (element: Complex) => boolean;
+
 /**
- * Whether an element passes a filter over its parts.
- * @throws {AppError} filter_invalid when the filter names a part that there is not, or compares it with what it cannot be.
+ * A filter over the parts of an attribute's values. It is read once, however many values there are.
+ * @throws {AppError} filter_invalid when the filter names a part that there is not, request_invalid when it compares one with
+ * what it cannot be.
  */
-export function passes(attribute: Attribute, element: Complex, filter: Filter): boolean {
+export function predicateFrom(attribute: Attribute, filter: Filter): Predicate {
   switch (filter.op) {
     case 'and':
-      return filter.operands.every((operand) => passes(attribute, element, operand));
-    case 'or':
-      return filter.operands.some((operand) => passes(attribute, element, operand));
-    case 'not':
-      return !passes(attribute, element, filter.operand);
+    case 'or': {
+      const operands = filter.operands.map((operand) => predicateFrom(attribute, operand));
+      return filter.op === 'and'
+        ? (element) => operands.every((passes) => passes(element))
+        : (element) => operands.some((passes) => passes(element));
+    }
+    case 'not': {
+      const passes = predicateFrom(attribute, filter.operand);
+      return (element) => !passes(element);
+    }
     case 'some':
       throw filterInvalid(`${quoted(filter.path)} has no values to choose from.`);
     default:
-      return passesTest(attribute, element, filter);
+      return predicateOfTest(attribute, filter);
   }
 }
 
-function passesTest({ subAttributes = [] }: Attribute, element: Complex, test: Test): boolean {
+function predicateOfTest({ subAttributes = [] }: Attribute, test: Test): Predicate {
   const sub = attributeNamed(subAttributes, test.path);
   if (sub === undefined) throw filterInvalid(`There is no ${quoted(test.path)} to filter by.`);
-  const actual = element[sub.name];
-  if (test.op === 'pr') return actual !== undefined;
-  return compare(test.op, comparable(sub, actual), comparable(sub, coerced(sub, test.value)));
+  if (test.op === 'pr') return (element) => element[sub.name] !== undefined;
+  const { op } = test;
+  const wanted = comparable(sub, coerced(sub, test.value));
+  return (element) => compare(op, comparable(sub, element[sub.name]), wanted);
 }
 
 type Comparable = string | boolean | undefined;
@@ -43,14 +53,22 @@ function compare(op: Exclude<Test['op'], 'pr'>, actual: Comparable, wanted: Comp
   if (op === 'eq') return actual === wanted;
   if (op === 'ne') return actual !== wanted;
   if (typeof actual !== 'string' || typeof wanted !== 'string') return false;
-  const outcomes = {
-    co: actual.includes(wanted),
-    sw: actual.startsWith(wanted),
-    ew: actual.endsWith(wanted),
-    gt: actual > wanted,
-    ge: actual >= wanted,
-    lt: actual < wanted,
-    le: actual <= wanted,
-  };
-  return outcomes[op];
+  switch (op) {
+    case 'co':
+      return actual.includes(wanted);
+    case 'sw':
+      return actual.startsWith(wanted);
+    case 'ew':
+      return actual.endsWith(wanted);
+    case 'gt':
+      return actual > wanted;
+    case 'ge':
+      return actual >= wanted;
+    case 'lt':
+      return actual < wanted;
+    case 'le':
+      return actual <= wanted;
+    default:
+      return op satisfies never;
+  }
 }

@@ -7,10 +7,10 @@
 
 import { type Attribute, attributeNamed, type Complex, type ResourceType, type Value } from './attributes.ts';
 import type { Filter } from './filter.ts';
-import { passes } from './matching.ts';
+import { predicateFrom } from './matching.ts';
 import { attributeReadOnly, pathInvalid, targetMissing, valueInvalid } from './refusals.ts';
 import { notKept, type Target, targetFrom } from './target.ts';
-import { assertRequired, coerced, coercedOne, complexOf, elementsOf } from './values.ts';
+import { assertRequired, coerced, coercedOne, compact, complexOf, elementsOf, identityOf, merged } from './values.ts';
 
 /** One change. */
 export interface Operation {
@@ -83,25 +83,26 @@ function manyValues(attribute: Attribute, before: readonly Value[], { op, value 
 
 /** A change of the values that pass a filter, or of one part of each. */
 function selected(
-  target: Target,
+  { text, attribute, sub }: Target,
   filter: Filter,
   before: readonly Value[],
   { op, value }: Operation,
 ): readonly Value[] {
-  const { attribute, sub } = target;
-  const isSelected = (element: Value) => passes(attribute, complexOf(element), filter);
-  const chosen = before.filter(isSelected);
-  if (op === 'remove' && sub === undefined) return before.filter((element) => !isSelected(element));
-  if (chosen.length === 0 && op === 'remove') return before;
+  const passes = predicateFrom(attribute, filter);
+  const chosen: Value[] = [];
+  const others: Value[] = [];
+  for (const element of before) (passes(complexOf(element)) ? chosen : others).push(element);
+  if (op === 'remove' && (sub === undefined || chosen.length === 0)) return others;
   const change = changeOf(attribute, sub, op === 'remove' ? undefined : value);
-  if (chosen.length > 0) {
-    const others = before.filter((element) => !isSelected(element));
-    const after = chosen.map((element) => ({ ...complexOf(element), ...change }));
-    return merged(attribute, others, after.filter(hasFields));
-  }
+  if (chosen.length > 0)
+    return merged(
+      attribute,
+      others,
+      chosen.map((element) => ({ ...complexOf(element), ...change })),
+    );
   // A value that is to have one property is made with it: emails[type eq "work"].value where there was no such address.
   const described = describedBy(attribute, filter);
-  if (described === undefined || sub === undefined) throw targetMissing(target.text);
+  if (described === undefined || sub === undefined) throw targetMissing(text);
   return merged(attribute, before, [{ ...described, ...change }]);
 }
 
@@ -129,52 +130,16 @@ function withSub(
   if (attribute.type !== 'complex') throw pathInvalid(`${attribute.name} has no parts.`);
   const change = { [sub.name]: op === 'remove' ? undefined : coerced(sub, value) };
   if (attribute.valuesMax === undefined) return { ...complexOf(before), ...change };
-  return elementsOf(before).map((element) => ({ ...complexOf(element), ...change }));
-}
-
-/** Elements with further ones; one that is there already takes what the new one says. */
-function merged(attribute: Attribute, before: readonly Value[], given: readonly Value[]): readonly Value[] {
-  const elements = new Map(before.map((element) => [identityOf(element), element]));
-  for (const element of given) {
-    const identity = identityOf(element);
-    const known = elements.get(identity);
-    elements.set(identity, typeof element === 'object' ? { ...complexOf(known), ...complexOf(element) } : element);
-  }
-  const { valuesMax = 0 } = attribute;
-  if (elements.size > valuesMax) throw valueInvalid(attribute, `has at most ${valuesMax} values`);
-  const primary = given.findLast((element) => complexOf(element)['primary'] === true);
-  const chosen = primary === undefined ? undefined : identityOf(primary);
-  return [...elements].map(([identity, element]) =>
-    chosen !== undefined && identity !== chosen && complexOf(element)['primary'] === true
-      ? { ...complexOf(element), primary: false }
-      : element,
+  return merged(
+    attribute,
+    [],
+    elementsOf(before).map((element) => ({ ...complexOf(element), ...change })),
   );
-}
-
-/** Two values are one when they agree in value and kind. */
-function identityOf(element: Value): string {
-  if (typeof element !== 'object') return String(element);
-  const { value, type } = complexOf(element);
-  return JSON.stringify([value, type].map((part) => (typeof part === 'string' ? part.toLowerCase() : null)));
 }
 
 function withValue(resource: Complex, attribute: Attribute, value: Value | undefined): Complex {
   const { [attribute.name]: _, ...others } = resource;
-  const after = normalised(value);
-  return after === undefined ? others : { ...others, [attribute.name]: after };
-}
-
-/** Without parts that are unassigned, and unassigned itself when nothing remains. */
-function normalised(value: Value | undefined): Value | undefined {
-  if (Array.isArray(value)) {
-    const elements = (value as readonly Value[]).map(normalised).filter((element) => element !== undefined);
-    return elements.length === 0 ? undefined : elements;
-  }
-  if (typeof value !== 'object') return value;
-  const fields = Object.entries(value).filter(([, field]) => field !== undefined);
-  return fields.length === 0 ? undefined : (Object.fromEntries(fields) as Complex);
-}
-
-function hasFields(value: Value): boolean {
-  return normalised(value) !== undefined;
+  const isEmpty = Array.isArray(value) && value.length === 0;
+  const after = attribute.valuesMax === undefined && typeof value === 'object' ? compact(complexOf(value)) : value;
+  return after === undefined || isEmpty ? others : { ...others, [attribute.name]: after };
 }

@@ -26,7 +26,11 @@ export function coerced(attribute: Attribute, value: unknown): Value | undefined
   if (value === null || value === undefined) return undefined;
   const values = Array.isArray(value) ? value : [value];
   if (values.length > valuesMax) throw valueInvalid(attribute, `has at most ${valuesMax} values`);
-  const elements = values.map((one) => coercedOne(attribute, one)).filter((one) => one !== undefined);
+  const elements = merged(
+    attribute,
+    [],
+    values.map((one) => coercedOne(attribute, one)).filter((one) => one !== undefined),
+  );
   return elements.length === 0 ? undefined : elements;
 }
 
@@ -109,4 +113,44 @@ export function textOf(value: Value | undefined): string | undefined {
 /** The named attributes of a resource, those that it has. */
 export function pick(resource: Complex, names: readonly string[]): Complex {
   return Object.fromEntries(Object.entries(resource).filter(([name]) => names.includes(name)));
+}
+
+/**
+ * The values of an attribute with further ones. One that is there already takes what the new one says; one that says nothing
+ * is none; at most one is the primary one, and that is the last that is said to be it.
+ * @throws {AppError} request_invalid when they become too many.
+ */
+export function merged(attribute: Attribute, before: readonly Value[], given: readonly Value[]): readonly Value[] {
+  const elements = new Map<string, Value>();
+  for (const element of before) elements.set(identityOf(element), element);
+  let primary: string | undefined;
+  for (const element of given) {
+    const after = typeof element === 'object' ? compact(complexOf(element)) : element;
+    if (after === undefined) continue;
+    const identity = identityOf(after);
+    const known = complexOf(elements.get(identity));
+    elements.set(identity, typeof after === 'object' ? { ...known, ...complexOf(after) } : after);
+    if (complexOf(after)['primary'] === true) primary = identity;
+  }
+  const { valuesMax = 0 } = attribute;
+  if (elements.size > valuesMax) throw valueInvalid(attribute, `has at most ${valuesMax} values`);
+  if (primary === undefined) return [...elements.values()];
+  return [...elements].map(([identity, element]) =>
+    identity !== primary && complexOf(element)['primary'] === true
+      ? { ...complexOf(element), primary: false }
+      : element,
+  );
+}
+
+/** Two values are one when they agree in value and kind. */
+export function identityOf(element: Value): string {
+  if (typeof element !== 'object') return String(element);
+  const { value, type } = complexOf(element);
+  return `${typeof value === 'string' ? value.toLowerCase() : ''}\u0000${typeof type === 'string' ? type.toLowerCase() : ''}`;
+}
+
+/** An object without fields that have no value; nothing when none is left. */
+export function compact(value: Complex): Complex | undefined {
+  const fields = Object.entries(value).filter(([, field]) => field !== undefined);
+  return fields.length === 0 ? undefined : Object.fromEntries(fields);
 }
