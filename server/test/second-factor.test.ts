@@ -7,6 +7,9 @@ import { operations } from '../src/http/routes/index.ts';
 import { isFactorRequiredOfAdmins } from '../src/settings.ts';
 import { startTestApp, type TestApp } from './support/app.ts';
 import { anyTestDatabase } from './support/database.ts';
+import { openTestServer } from './support/http.ts';
+import { startOidcProvider } from './support/oidc-provider.ts';
+import { connect, newBrowser } from './support/sign-in.ts';
 
 let server: TestApp;
 beforeAll(async () => {
@@ -82,6 +85,24 @@ describe('an admin without a second factor', () => {
     const [recovery] = confirmed['recovery_codes'] as string[];
     expect((await logIn('admin', recovery)).status).toBe(200);
     expect((await logIn('admin', codeOf(secret, 1))).status).toBe(200);
+  });
+});
+
+describe('an admin who comes through an identity provider', () => {
+  it('is not held up, since the provider answers for them; the same admin with a password is', async () => {
+    const [tenants, provider] = await Promise.all([
+      openTestServer({ identity: { isFactorRequiredOfAdmins: true, nowMs: Date.now() } }),
+      startOidcProvider(),
+    ]);
+    const { acme } = tenants;
+    await connect(tenants, provider, acme, { default_role: 'admin', default_clearance: 'restricted' });
+    provider.be({ sub: 'p-1', email: 'grace@acme.example', email_verified: true, name: 'Grace' });
+    const { who } = await newBrowser(tenants, provider).signIn('acme');
+    expect(await tenants.as(who, 'GET', '/api/users')).toMatchObject({ status: 200 });
+    const byPassword = { headers: { authorization: `Bearer ${acme.admin.accessToken}` } };
+    expect(await tenants.as(byPassword, 'GET', '/api/users')).toMatchObject({ status: 403 });
+    await tenants.stop();
+    await provider.close();
   });
 });
 

@@ -78,6 +78,9 @@ export const sessions = genaiSchema.table('sessions', {
   refreshHash: bytes('refresh_hash').notNull(),
   userAgent: text('user_agent'),
   networkSealed: bytes('network_sealed'),
+  proof: text('proof', { enum: ['password', 'provider'] })
+    .notNull()
+    .default('password'),
   expiresAt: timestamp('expires_at', { withTimezone: true }).notNull(),
   lastUsedAt: timestamp('last_used_at', { withTimezone: true }).notNull(),
   createdAt: timestamp('created_at', { withTimezone: true }).notNull().defaultNow(),

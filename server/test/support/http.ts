@@ -174,7 +174,7 @@ async function addPerson(
 
 async function openBreakGlass({ identity }: TestIdentity, tenant: TestTenant, operatorId: string) {
   const { admin } = tenant;
-  await identity.breakGlassConsents.set(contextOf(await identity.authenticate(admin.accessToken)), 1);
+  await identity.breakGlassConsents.set(contextOf(await identity.authenticate(admin.apiKey)), 1);
   const scope = { tenantId: tenant.id, tier: tenant.tier, actor: { kind: 'operator', id: operatorId } } as const;
   const { id, token } = await identity.breakGlass.open(scope, {
     reason: 'A test looks around.',

@@ -11,7 +11,9 @@ const currentPassword = secretOf(z.string().min(1).max(1024), 'user.password').d
 const secondFactor = z
   .object({
     state: z.enum(['none', 'pending', 'active']).describe('`pending` until a first code confirms it.'),
-    is_required: z.boolean().describe('Whether you can do nothing else until it is active.'),
+    is_required: z
+      .boolean()
+      .describe('Whether who signs in with your password can do nothing else until it is active.'),
     recovery_codes_left: z.int(),
     active_since: time.nullable(),
   })

@@ -25,7 +25,7 @@ import { isAdministrator } from './requirement.ts';
 export interface SecondFactorView {
   /** `pending` until it is confirmed; only an `active` one is asked for. */
   readonly state: 'none' | 'pending' | 'active';
-  /** Whether the caller can do nothing else until it is active. */
+  /** Whether a session that began with the caller's password can do nothing else until it is active. */
   readonly isRequired: boolean;
   readonly recoveryCodesLeft: number;
   readonly activeSince: Date | null;

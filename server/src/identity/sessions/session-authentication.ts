@@ -1,6 +1,6 @@
 /** Who an access token belongs to: the rows of its session, user and tenant, read on every request. */
 
-import { and, eq, isNotNull } from 'drizzle-orm';
+import { and, eq } from 'drizzle-orm';
 import type { Database } from '../../db/index.ts';
 import type { AccessClaims } from '../credentials/access-tokens.ts';
 import { type Authenticated, authenticatedFrom, principalColumns } from '../principal.ts';
@@ -26,7 +26,7 @@ export function createSessionAuthentication({ database, isFactorRequiredOfAdmins
         .select({
           ...principalColumns,
           expiresAt: sessions.expiresAt,
-          hasPassword: isNotNull(users.passwordHashSealed),
+          proof: sessions.proof,
           factorConfirmedAt: secondFactors.confirmedAt,
         })
         .from(sessions)
@@ -38,7 +38,7 @@ export function createSessionAuthentication({ database, isFactorRequiredOfAdmins
     );
     if (row === undefined || row.expiresAt.getTime() <= now()) throw authenticationRequired('The session is over.');
     const caller = authenticatedFrom(row, { kind: 'session', id: sessionId });
-    const lacksFactor = isFactorRequiredOfAdmins && row.hasPassword && row.factorConfirmedAt === null;
+    const lacksFactor = isFactorRequiredOfAdmins && row.proof === 'password' && row.factorConfirmedAt === null;
     if (!lacksFactor || !isAdministrator(caller.principal)) return caller;
     return { ...caller, principal: { ...caller.principal, scopes: scopesWithoutFactor } };
   };

@@ -99,6 +99,7 @@ export function createSessions(options: SessionsOptions) {
         id: sessionId,
         refreshHash: hash,
         ...originColumns(tenantVault, sessionId, origin),
+        proof: proof.kind,
         expiresAt: new Date(now() + options.refreshTokenTtlDays * 86_400_000),
         lastUsedAt: at,
         createdAt: at,
