@@ -134,6 +134,26 @@ describe.each(testDatabases)('the identity provider of a tenant on $name', ({ op
       expect((body as { errors: { pointer: string }[] }).errors.map(({ pointer }) => pointer)).toContain(`/${field}`);
     });
 
+    it('tell when the issuer calls itself something else, and which rule of the way out is against an address', async () => {
+      const look = () => test.server.as(test.server.acme.admin, 'POST', '/api/identity-provider/test');
+      await connect(test.server, test.provider, test.server.acme, { issuer: `${test.provider.issuer}/` });
+      expect((await look()).body['problems']).toEqual([
+        `It names itself ${test.provider.issuer}; write it exactly so.`,
+      ]);
+      await connect(test.server, test.provider, test.server.acme);
+      test.setWay(async (_address, answer) =>
+        Response.json({ ...((await answer.json()) as object), issuer: 'https://x.example' }),
+      );
+      const { status, body } = await look();
+      expect({ status, ...body }).toMatchObject({
+        status: 503,
+        detail: expect.stringContaining('names another issuer'),
+      });
+      test.setWay((_address, answer) => answer);
+      await connect(test.server, test.provider, test.server.acme, { issuer: 'http://169.254.169.254' });
+      expect(await look()).toMatchObject({ body: { code: 'egress_denied' } });
+    });
+
     it('tell what the provider publishes, and what would keep people from signing in', async () => {
       const look = () => test.server.as(test.server.acme.admin, 'POST', '/api/identity-provider/test');
       expect((await look()).body).toMatchObject({ issuer: test.provider.issuer, key_types: ['RSA'], problems: [] });

@@ -19,6 +19,7 @@ import { addPolicy } from './commands/policy.ts';
 import { addRoles } from './commands/roles.ts';
 import { addMigrate, addServe } from './commands/serve.ts';
 import { addSessions } from './commands/sessions.ts';
+import { addSso } from './commands/sso.ts';
 import { addTeams } from './commands/teams.ts';
 import { addTenants } from './commands/tenants.ts';
 import { addUp } from './commands/up.ts';
@@ -68,6 +69,7 @@ export function createProgram(surroundings: Surroundings): { readonly program: C
   addKeys(program, shell);
   addUsers(program, shell);
   addTeams(program, shell);
+  addSso(program, shell);
   addRoles(program, shell);
   addPolicy(program, shell);
   addLogin(program, shell);

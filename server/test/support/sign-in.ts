@@ -1,5 +1,8 @@
 /** Signing in through an identity provider: a tenant that has one, a browser that goes there step by step, and people. */
 
+import { tmpdir } from 'node:os';
+import { type Config, loadConfig } from '../../src/config/index.ts';
+import { createEgress } from '../../src/egress/index.ts';
 import type { TestDatabaseKind } from './database.ts';
 import { type Person as Member, openTestServer, type TestServer } from './http.ts';
 import { testPublicUrl } from './identity.ts';
@@ -124,15 +127,15 @@ const straight: Way = (_address, answer) => answer;
 /** A server and a provider, and people who sign in. */
 export async function openSignInTest(open: TestDatabaseKind['open']) {
   let way = straight;
+  const provider = await startOidcProvider();
+  const egress = createEgress({ settings: egressSettingsFor(provider) });
   const web = {
     publicUrl: testPublicUrl,
-    fetch: async (url: Parameters<typeof fetch>[0], init?: RequestInit) => way(String(url), await fetch(url, init)),
+    fetch: async (url: Parameters<typeof fetch>[0], init?: RequestInit) =>
+      way(String(url), await egress.fetch(url, init)),
   };
   const environment = { RATE_LIMIT_ANONYMOUS_REQUESTS_PER_MINUTE: '1000000' };
-  const [server, provider] = await Promise.all([
-    openTestServer({ open, environment, identity: { nowMs: Date.now(), web } }),
-    startOidcProvider(),
-  ]);
+  const server = await openTestServer({ open, environment, identity: { nowMs: Date.now(), web } });
   let people = 0;
 
   const test = {
@@ -177,6 +180,16 @@ export async function openSignInTest(open: TestDatabaseKind['open']) {
     },
   };
   return test;
+}
+
+/** The way out as an operator would open it to a provider on this machine, and to nothing else. */
+function egressSettingsFor({ issuer }: OidcProvider): Config['egress'] {
+  const environment = {
+    EGRESS_HTTP_ALLOWED: 'true',
+    EGRESS_PORTS: new URL(issuer).port,
+    EGRESS_ALLOWED_NETWORKS: '127.0.0.1/32',
+  };
+  return loadConfig({ environment, directory: tmpdir() }).config.egress;
 }
 
 /** What `openSignInTest` gives. */

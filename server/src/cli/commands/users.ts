@@ -87,7 +87,7 @@ export function addUsers(program: Command, { output, tenantApi, operatorApi, sur
 }
 
 /** The password on standard input, without the line break that `echo` adds. */
-async function passwordFrom(stdin: NodeJS.ReadableStream): Promise<string> {
+export async function passwordFrom(stdin: NodeJS.ReadableStream): Promise<string> {
   let text = '';
   for await (const chunk of stdin) {
     text += String(chunk);

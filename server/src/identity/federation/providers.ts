@@ -5,7 +5,7 @@
  */
 
 import type { TenantScope } from '../../context.ts';
-import { type AppError, isAppError } from '../../errors.ts';
+import { AppError, isAppError } from '../../errors.ts';
 import { type Acting, assertMay } from '../acting.ts';
 import { notFound } from '../refusals.ts';
 import { tenants } from '../tables.ts';
@@ -80,10 +80,13 @@ export function createProviders(options: ProvidersOptions) {
       assertMay(acting, 'identity_provider:write');
       const provider = await standing(acting);
       const { metadata, keyTypes } = await issuers.look(provider).catch((error: unknown) => {
-        throw refusalWithin(error) ?? error;
+        throw mendable(error, provider.issuer) ?? error;
       });
       const { code_challenge_methods_supported: challenges, id_token_signing_alg_values_supported: signing } = metadata;
       const problems: string[] = [];
+      // Discovery overlooks a slash at the end; the comparison with tokens does not.
+      if (metadata.issuer !== provider.issuer)
+        problems.push(`It names itself ${metadata.issuer}; write it exactly so.`);
       if (challenges !== undefined && !challenges.includes('S256'))
         problems.push('It does not support PKCE with S256.');
       if (signing !== undefined && !signing.some((name) => provider.algorithms.includes(name as never)))
@@ -102,10 +105,16 @@ export function createProviders(options: ProvidersOptions) {
   };
 }
 
-/** What the way out had against an address, which its admin may know; others learn only that nobody was reached. */
-function refusalWithin(error: unknown): AppError | undefined {
-  for (let inner = error; inner instanceof Error; inner = inner.cause)
-    if (isAppError(inner) && inner.code.startsWith('egress_')) return inner;
+/** What an admin can mend: an address that the way out refuses, or an issuer that calls itself something else. */
+function mendable(error: unknown, issuer: string): AppError | undefined {
+  for (let inner = error; inner instanceof Error; inner = inner.cause) {
+    if (isAppError(inner)) {
+      if (inner.code.startsWith('egress_')) return inner;
+    } else if ('code' in inner && inner.code === 'OAUTH_JSON_ATTRIBUTE_COMPARISON_FAILED') {
+      const detail = `What answers at ${issuer} names another issuer; write it exactly as the provider does.`;
+      return new AppError('dependency_unavailable', { detail, cause: error });
+    }
+  }
   return undefined;
 }
 
