@@ -1,13 +1,15 @@
 /**
  * Runs a command with the services that the tests need, and ends what it started: `with-services.ts COMMAND [ARGUMENT…]`.
  *
- * The command finds them in TEST_DATABASE_URL (a superuser on a PostgreSQL with pgvector), TEST_REDIS_URL and
- * CHROMIUM_PATH. Where one of these is set already, it is used as it is. Ends with the exit code of the command.
+ * The command finds them in TEST_DATABASE_URL (a superuser on a PostgreSQL with pgvector), TEST_PGBOUNCER_URL (a PgBouncer
+ * in transaction mode in front of it), TEST_REDIS_URL and CHROMIUM_PATH. Where one of these is set already, it is used as
+ * it is. Ends with the exit code of the command.
  */
 import { spawn } from 'node:child_process';
 import { constants } from 'node:os';
-import { dockerEngineRuns, startPostgresContainer, startRedisContainer } from './services/docker.ts';
-import { type ProgramName, type Programs, providePrograms } from './services/local.ts';
+import { dockerEngineRuns, startPostgresContainers, startRedisContainer } from './services/docker.ts';
+import { type Programs, providePrograms } from './services/local.ts';
+import { startPgbouncer } from './services/pgbouncer.ts';
 import { startPostgres } from './services/postgres.ts';
 import { startRedis } from './services/redis.ts';
 
@@ -16,24 +18,36 @@ const endTimeoutMs = 10_000;
 
 /** The variables through which the command finds its services. */
 async function startServices(cleanup: AsyncDisposableStack): Promise<Record<string, string>> {
-  const { TEST_DATABASE_URL: databaseUrl, TEST_REDIS_URL: redisUrl } = process.env;
-  const servers: ProgramName[] = [
-    ...(databaseUrl === undefined ? ['postgres' as const] : []),
-    ...(redisUrl === undefined ? ['redis' as const] : []),
-  ];
+  const given = {
+    postgres: process.env['TEST_DATABASE_URL'],
+    pgbouncer: process.env['TEST_PGBOUNCER_URL'],
+    redis: process.env['TEST_REDIS_URL'],
+  };
+  const servers = (['postgres', 'pgbouncer', 'redis'] as const).filter((name) => given[name] === undefined);
   const docker = servers.length > 0 && (await dockerEngineRuns());
-  const programs = await providePrograms(docker ? ['chromium'] : [...servers, 'chromium']);
-  const [database, redis] = await Promise.all([
-    databaseUrl ?? startDatabase(docker, programs, cleanup),
-    redisUrl ?? (docker ? startRedisContainer(cleanup) : startRedis(programs.redis ?? '', cleanup)),
+  // A container of PgBouncer shares the network of that of PostgreSQL; in front of any other it runs here.
+  const local = docker ? servers.filter((name) => name === 'pgbouncer' && given.postgres !== undefined) : servers;
+  const programs = await providePrograms([...local, 'chromium']);
+  const [postgres, redis] = await Promise.all([
+    given.postgres === undefined
+      ? startDatabase(docker, programs, cleanup)
+      : { url: given.postgres, pgbouncerUrl: undefined },
+    given.redis ?? (docker ? startRedisContainer(cleanup) : startRedis(programs.redis ?? '', cleanup)),
   ]);
-  return { TEST_DATABASE_URL: database, TEST_REDIS_URL: redis, CHROMIUM_PATH: programs.chromium ?? '' };
+  const pgbouncer =
+    given.pgbouncer ?? postgres.pgbouncerUrl ?? (await startPgbouncer(programs.pgbouncer ?? '', postgres.url, cleanup));
+  return {
+    TEST_DATABASE_URL: postgres.url,
+    TEST_PGBOUNCER_URL: pgbouncer,
+    TEST_REDIS_URL: redis,
+    CHROMIUM_PATH: programs.chromium ?? '',
+  };
 }
 
-function startDatabase(docker: boolean, programs: Programs, cleanup: AsyncDisposableStack): Promise<string> {
-  if (docker) return startPostgresContainer(cleanup);
+async function startDatabase(docker: boolean, programs: Programs, cleanup: AsyncDisposableStack) {
+  if (docker) return startPostgresContainers(cleanup);
   if (programs.postgres === undefined) throw new Error('PostgreSQL was not provided.');
-  return startPostgres(programs.postgres, cleanup);
+  return { url: await startPostgres(programs.postgres, cleanup), pgbouncerUrl: undefined };
 }
 
 /** Runs the command with this process's streams and returns its exit code, or 128 + n when signal n ended it. */

@@ -4,16 +4,19 @@
  */
 import { findChromium } from './chromium.ts';
 import { candidateVersion, canInstallPackages, installPackages, updatePackageLists } from './debian.ts';
+import { findPgbouncer } from './pgbouncer.ts';
 import { buildPgvector } from './pgvector.ts';
 import { findPostgres, type PostgresInstallation, postgresMajorMin } from './postgres.ts';
 import { findOnPath } from './programs.ts';
 
 /** A program that the tests may need. */
-export type ProgramName = 'postgres' | 'redis' | 'chromium';
+export type ProgramName = 'postgres' | 'pgbouncer' | 'redis' | 'chromium';
 
 /** The programs that were found. */
 export interface Programs {
   readonly postgres: PostgresInstallation | undefined;
+  /** Path of `pgbouncer`. */
+  readonly pgbouncer: string | undefined;
   /** Path of `redis-server` or `valkey-server`. */
   readonly redis: string | undefined;
   /** Path of the browser. */
@@ -22,6 +25,7 @@ export interface Programs {
 
 const remedies: Readonly<Record<ProgramName, string>> = {
   postgres: `PostgreSQL ${postgresMajorMin} or newer with the extension pgvector (or TEST_DATABASE_URL, a superuser's URL)`,
+  pgbouncer: 'PgBouncer 1.18 or newer (or TEST_PGBOUNCER_URL, in transaction mode with five connections)',
   redis: 'Redis 7 or Valkey 8, with redis-server or valkey-server on the PATH (or TEST_REDIS_URL)',
   chromium: 'Chromium or Chrome on the PATH (or CHROMIUM_PATH)',
 };
@@ -53,6 +57,7 @@ async function findPrograms(): Promise<Programs> {
   const [postgres] = await findPostgres();
   return {
     postgres: postgres?.hasVector === true ? postgres : undefined,
+    pgbouncer: findPgbouncer(),
     redis: findOnPath('redis-server', 'valkey-server'),
     chromium: findChromium(),
   };
@@ -68,6 +73,7 @@ function explain(missing: readonly ProgramName[]): string {
 async function installMissing(missing: readonly ProgramName[]): Promise<void> {
   await updatePackageLists();
   const packages: string[] = [];
+  if (missing.includes('pgbouncer')) packages.push('pgbouncer');
   if (missing.includes('redis')) packages.push('redis-server');
   if (missing.includes('chromium')) packages.push('chromium');
   if (missing.includes('postgres')) packages.push(...(await postgresPackages()));

@@ -109,8 +109,8 @@ function settingFlags(settings: Readonly<Record<string, string | number>>): stri
 /** The flags of `fastSettings`, for a server that is started elsewhere. */
 export const fastSettingFlags: readonly string[] = settingFlags(fastSettings);
 
-/** PostgreSQL refuses to run as root; then it runs as the account that its package made. */
-async function unprivilegedAccount(): Promise<{ uid: number; gid: number } | undefined> {
+/** PostgreSQL and PgBouncer refuse to run as root; then they run as the account that their packages made. */
+export async function unprivilegedAccount(): Promise<{ uid: number; gid: number } | undefined> {
   if (process.getuid?.() !== 0) return undefined;
   const id = async (flag: string) => Number((await run('id', [flag, 'postgres'])).stdout);
   return { uid: await id('-u'), gid: await id('-g') };
