@@ -38,7 +38,7 @@ const hooks = { onSystemTransaction: () => {}, onMigration: () => {}, onIdleErro
 /** All databases that this run can test on; every one of them must be tested. */
 export const testDatabases: readonly TestDatabaseKind[] = [
   { name: 'pglite', open: openTestPglite },
-  ...(inject('postgresUrl') === undefined ? [] : [{ name: 'postgresql' as const, open: openTestPostgres }]),
+  ...(inject('postgresUrl') === undefined ? [] : [{ name: 'postgresql' as const, open: () => openTestPostgres() }]),
 ];
 
 /** PostgreSQL when there is a server, else PGlite: for servers whose database is not the subject of the test. */
@@ -88,16 +88,29 @@ async function openTestPglite(): Promise<TestDatabase> {
   };
 }
 
-async function openTestPostgres(): Promise<TestDatabase> {
+/** How a test reaches a database on PostgreSQL. */
+export interface PostgresOptions {
+  /** Of a PgBouncer in front of the server; straight when left out. */
+  readonly throughUrl?: string;
+  readonly environment?: Readonly<Record<string, string>>;
+}
+
+/** Opens a database of its own on the PostgreSQL test server. */
+export async function openTestPostgres({ throughUrl, environment }: PostgresOptions = {}): Promise<TestDatabase> {
   const serverUrl = inject('postgresUrl');
   if (serverUrl === undefined) throw new Error('TEST_DATABASE_URL is not set.');
   const name = `genai_test_${randomBytes(6).toString('hex')}`;
   await onServer(serverUrl, (client) => client.query(`create database ${name} template ${postgresTemplate.database}`));
   const { config } = loadConfig({
-    environment: { DATABASE_URL: serverLoginUrl(serverUrl, name), DATABASE_POOL_MAX: '5' },
+    environment: {
+      DATABASE_URL: serverLoginUrl(throughUrl ?? serverUrl, name),
+      DATABASE_POOL_MAX: '5',
+      ...environment,
+    },
     directory: tmpdir(),
   });
-  const { database } = await openDatabase(config, hooks);
+  // A server alone on its database claims it, which takes a session; behind PgBouncer there is none.
+  const { database } = await openDatabase(config, hooks, throughUrl === undefined ? 'server' : 'command');
   const client = new pg.Client(withDatabase(serverUrl, name));
   await client.connect();
   return {

@@ -14,9 +14,13 @@ declare module 'vitest' {
     pgliteTemplate: string;
     /** Server to make databases on, as superuser; undefined when there is none. */
     postgresUrl: string | undefined;
+    /** A PgBouncer in transaction mode in front of it; undefined when there is none. */
+    pgbouncerUrl: string | undefined;
     redisUrl: string | undefined;
     /** Program of a browser. Tests that need it fail where it is missing. */
     chromiumPath: string;
+    /** Replays random sequences of operations: where they begin, and how many they are. */
+    isolation: { readonly seed: number | undefined; readonly sequences: number | undefined };
     /** Whether this run has time for many repetitions (`make test-long`). */
     isLong: boolean;
   }
@@ -40,6 +44,8 @@ export default async function setup(project: TestProject): Promise<() => Promise
   const postgresUrl = process.env['TEST_DATABASE_URL'];
   if (postgresUrl !== undefined) await migrateTemplate(postgresUrl);
   project.provide('postgresUrl', postgresUrl);
+  project.provide('pgbouncerUrl', process.env['TEST_PGBOUNCER_URL']);
+  project.provide('isolation', { seed: numberIn('ISOLATION_SEED'), sequences: numberIn('ISOLATION_SEQUENCES') });
   project.provide('redisUrl', process.env['TEST_REDIS_URL']);
   project.provide('chromiumPath', process.env['CHROMIUM_PATH'] || chromiumPathDefault);
   project.provide('isLong', process.env['GENAI_TEST_LONG'] === '1');
@@ -61,4 +67,9 @@ async function migrateTemplate(serverUrl: string): Promise<void> {
     DATABASE_OWNER_URL: withDatabase(serverUrl, postgresTemplate.database),
   };
   await migrateAsOwner(loadConfig({ environment, directory: tmpdir() }).config, () => {});
+}
+
+function numberIn(variable: string): number | undefined {
+  const text = process.env[variable];
+  return text === undefined || text === '' ? undefined : Number(text);
 }

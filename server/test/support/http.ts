@@ -23,10 +23,20 @@ import { contextOf, identityOn, type TestIdentity, type TestIdentityOptions, tes
 export interface TestServerOptions {
   /** Settings, by their variables. */
   readonly environment?: Readonly<Record<string, string>>;
-  readonly services?: Partial<Services>;
+  /** In the place of the usual ones. */
+  readonly services?: Partial<Services> | ((parts: ServerParts) => Partial<Services>);
   readonly identity?: TestIdentityOptions;
   /** The database; one that is there by default. */
   readonly open?: () => Promise<TestDatabase>;
+}
+
+/** What the services of a test server are made of. */
+export interface ServerParts {
+  readonly people: TestIdentity;
+  readonly config: Config;
+  readonly log: Logger;
+  /** Removed with the server. */
+  readonly folder: string;
 }
 
 const unlimited: TierLimits = {
@@ -47,7 +57,7 @@ export interface Person {
 
 /** Starts a server with the tenants `acme` and `globex`; the caller closes it. */
 export async function openTestServer(options: TestServerOptions = {}) {
-  const { environment = {}, services: overrides = {}, open = openTestDatabase } = options;
+  const { environment = {}, services: overrides, open = openTestDatabase } = options;
   const testDatabase = await open();
   const people = identityOn(testDatabase, { accessTokenTtlSeconds: 3600 }, options.identity);
   const folder = mkdtempSync(join(tmpdir(), 'genai-http-'));
@@ -56,7 +66,7 @@ export async function openTestServer(options: TestServerOptions = {}) {
   const enqueued: string[] = [];
   const services = {
     ...servicesOver(people, config, log, { folder, onEnqueue: (documentId) => enqueued.push(documentId) }),
-    ...overrides,
+    ...(typeof overrides === 'function' ? overrides({ people, config, log, folder }) : overrides),
   };
   const server = await createHttpServer({ services, config, log });
   const operator = await people.identity.createOperatorKey('tests', people.actor);
