@@ -95,15 +95,19 @@ export interface PostgresOptions {
   readonly environment?: Readonly<Record<string, string>>;
 }
 
-/** Opens a database of its own on the PostgreSQL test server. */
-export async function openTestPostgres({ throughUrl, environment }: PostgresOptions = {}): Promise<TestDatabase> {
+/** Opens a database of its own on the PostgreSQL test server; `url` is that of the product's login. */
+export async function openTestPostgres({
+  throughUrl,
+  environment,
+}: PostgresOptions = {}): Promise<TestDatabase & { readonly url: string }> {
   const serverUrl = inject('postgresUrl');
   if (serverUrl === undefined) throw new Error('TEST_DATABASE_URL is not set.');
   const name = `genai_test_${randomBytes(6).toString('hex')}`;
   await onServer(serverUrl, (client) => client.query(`create database ${name} template ${postgresTemplate.database}`));
+  const url = serverLoginUrl(throughUrl ?? serverUrl, name);
   const { config } = loadConfig({
     environment: {
-      DATABASE_URL: serverLoginUrl(throughUrl ?? serverUrl, name),
+      DATABASE_URL: url,
       DATABASE_POOL_MAX: '5',
       ...environment,
     },
@@ -115,6 +119,7 @@ export async function openTestPostgres({ throughUrl, environment }: PostgresOpti
   await client.connect();
   return {
     database,
+    url,
     async asSuperuser(fn) {
       try {
         return await fn(client);
