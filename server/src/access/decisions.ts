@@ -7,7 +7,7 @@
 
 import { type Classification, isWithinClearance, type Principal, type RequestContext } from '../context.ts';
 import { AppError } from '../errors.ts';
-import { type Permission, permissionNames, type Role } from './permissions.ts';
+import type { Permission, Role } from './permissions.ts';
 import { fittingRules } from './policy.ts';
 import type { Resource, RuleName } from './rules.ts';
 import { sentenceOf } from './sentences.ts';
@@ -72,11 +72,18 @@ export function assertClearance(ctx: Pick<RequestContext, 'principal'>, classifi
   throw new AppError('classification_denied', { detail: `${classification} is above your clearance, ${clearance}.` });
 }
 
-/** Whether something was taken away between the two: a permission, a level of clearance, a team. */
+/**
+ * Whether something was taken away between the two: a permission, a level of clearance, a team. It is asked for every
+ * request under way, so it reads the sets that the rules are made from; that they agree with `can` is tested.
+ */
 export function exceeds(before: Principal, after: Principal): boolean {
   if (!isWithinClearance(before.clearance, after.clearance)) return true;
   if (before.teamIds.some((id) => !after.teamIds.includes(id))) return true;
-  return permissionNames.some((name) => can(before, name).allowed && !can(after, name).allowed);
+  return [...before.permissions].some((name) => holds(before, name) && !holds(after, name));
+}
+
+function holds({ permissions, scopes }: Principal, name: string): boolean {
+  return permissions.has(name) && scopes?.includes(name) !== false;
 }
 
 /**
