@@ -351,6 +351,16 @@ describe('a client of its own mind', () => {
     ]);
     const schemas = await ok('GET', '/Schemas');
     expect(schemas.Resources.map(({ id }: { id: string }) => id)).toEqual([userSchema, extension, groupSchema]);
+    for (const { meta, ...rest } of [...types.Resources, ...schemas.Resources]) {
+      expect(await ok('GET', meta.location.slice('/scim/v2'.length))).toEqual({ meta, ...rest });
+    }
+    for (const path of [
+      '/Schemas/urn:nonsense',
+      '/Schemas/__proto__',
+      '/ResourceTypes/user',
+      '/ResourceTypes/constructor',
+    ])
+      expect(await scim('GET', path)).toMatchObject({ status: 404, body: { status: '404' } });
     for (const path of ['/Bulk', '/Me', '/nonsense']) {
       expect(await scim('GET', path)).toMatchObject({ status: 404, body: { status: '404' } });
     }

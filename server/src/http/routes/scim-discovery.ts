@@ -1,6 +1,7 @@
 /** What the SCIM server says of itself. */
 
 import { z } from 'zod';
+import { AppError } from '../../errors.ts';
 import { resourceTypeView, schemaView, scimPageSizeMax } from '../../identity/index.ts';
 import { defineOperation } from '../operation.ts';
 import { listSchema, scimListOf } from '../schemas/scim.ts';
@@ -56,6 +57,7 @@ const attributeFields = {
   returned: z.string(),
   uniqueness: z.string(),
   referenceTypes: z.array(z.string()).exactOptional(),
+  canonicalValues: z.array(z.string()).exactOptional(),
 };
 const schema = z
   .object({
@@ -113,19 +115,53 @@ export const scimDiscoveryOperations = [
 
   defineOperation({
     method: 'GET',
+    path: `${root}/ResourceTypes/{name}`,
+    operationId: 'getScimResourceType',
+    summary: 'Read a kind of resources.',
+    tag: 'scim',
+    access,
+    params: z.object({ name: z.string().max(100) }),
+    success: { status: 200, description: 'The kind.', schema: resourceType },
+    handle: async ({ services, params }) =>
+      typeResource(existing(typesIn(services).find(({ name }) => name === params.name))),
+  }),
+
+  defineOperation({
+    method: 'GET',
     path: `${root}/Schemas`,
     operationId: 'listScimSchemas',
     summary: 'List the schemas with their attributes.',
     tag: 'scim',
     access,
     success: { status: 200, description: 'The schemas.', schema: scimListOf(schema, 'ScimSchemaList') },
-    handle: async ({ services }) =>
-      listed(typesIn(services).flatMap((type) => [type.schema, ...type.extensions].map(schemaResource))),
+    handle: async ({ services }) => listed(schemasIn(services).map(schemaResource)),
+  }),
+
+  defineOperation({
+    method: 'GET',
+    path: `${root}/Schemas/{urn}`,
+    operationId: 'getScimSchema',
+    summary: 'Read a schema with its attributes.',
+    tag: 'scim',
+    access,
+    params: z.object({ urn: z.string().max(200) }),
+    success: { status: 200, description: 'The schema.', schema },
+    handle: async ({ services, params }) =>
+      schemaResource(existing(schemasIn(services).find(({ id }) => id === params.urn))),
   }),
 ];
 
 function typesIn({ identity: { provisioning } }: Services) {
   return [provisioning.users.type, provisioning.groups.type];
+}
+
+function schemasIn(services: Services) {
+  return typesIn(services).flatMap((type) => [type.schema, ...type.extensions]);
+}
+
+function existing<T>(found: T | undefined): T {
+  if (found === undefined) throw new AppError('resource_not_found');
+  return found;
 }
 
 function typeResource(type: Parameters<typeof resourceTypeView>[0]) {

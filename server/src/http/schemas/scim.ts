@@ -20,8 +20,11 @@ const meta = z.object({
   version: z.string().describe('An ETag.'),
 });
 
-/** A value of an attribute that has several. */
-const element = z.object({
+/**
+ * A value of an attribute that has several. It may have a `$ref`, which is not named here: readers of the description would
+ * take a property of that name for a reference.
+ */
+const element = z.looseObject({
   value: z.string().exactOptional(),
   display: z.string().exactOptional(),
   type: z.string().exactOptional(),

@@ -8,7 +8,7 @@ import { teamMembers, teams, users } from '../tables.ts';
 import { isSomebody, teamColumns } from '../teams/membership.ts';
 import type { TeamView } from '../teams/teams.ts';
 import { groupType } from './group-type.ts';
-import { type ListRequest, type ListResult, pageSizeMax, withMeta } from './provisioned.ts';
+import { type ListRequest, type ListResult, locationOf, pageSizeMax, withMeta } from './provisioned.ts';
 import { conditionFrom, type Search, type Searchable } from './search.ts';
 
 /** Most members in a list of groups; the page ends before the group that would go beyond. */
@@ -112,6 +112,7 @@ async function membersOf(tx: TenantTx, found: readonly TeamView[]) {
         value: userId,
         display: name,
         type: 'User',
+        $ref: locationOf('/Users', userId),
       })),
     ]),
   );

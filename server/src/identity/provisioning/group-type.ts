@@ -29,6 +29,13 @@ export const groupType: ResourceType = {
           { name: 'value', type: 'string', description: 'The id of a user.', caseExact: true },
           { name: 'display', type: 'string', description: 'Their name.', readOnly: true },
           { name: 'type', type: 'string', description: 'User.', readOnly: true },
+          {
+            name: '$ref',
+            type: 'reference',
+            description: 'Where they are.',
+            referenceTypes: ['User'],
+            immutable: true,
+          },
         ],
       },
     ],

@@ -26,6 +26,7 @@ import {
   assertVersion,
   type ChangeRequest,
   changedAt,
+  locationOf,
   type Provisioned,
   pageSizeMax,
   withMeta,
@@ -238,6 +239,9 @@ async function groupsOf(tx: TenantTx, found: readonly ProvisionedUser[]) {
     .orderBy(asc(teams.id));
   const byUser = Map.groupBy(rows, ({ userId }) => userId);
   return new Map(
-    [...byUser].map(([userId, own]) => [userId, own.map(({ teamId, name }) => ({ value: teamId, display: name }))]),
+    [...byUser].map(([userId, own]) => [
+      userId,
+      own.map(({ teamId, name }) => ({ value: teamId, display: name, $ref: locationOf('/Groups', teamId) })),
+    ]),
   );
 }

@@ -107,9 +107,13 @@ export function withMeta(
       resourceType: name,
       created: stored.createdAt.toISOString(),
       lastModified: stored.updatedAt.toISOString(),
-      // Relative, so that it does not repeat whatever host a request named.
-      location: `${scimRoot}${endpoint}/${stored.id}`,
+      location: locationOf(endpoint, stored.id),
       version: versionOf(stored),
     },
   };
+}
+
+/** Where a resource is. Relative, so that it does not repeat whatever host a request named. */
+export function locationOf(endpoint: string, id: string): string {
+  return `${scimRoot}${endpoint}/${id}`;
 }

@@ -5,7 +5,6 @@
  * client sends is a profile, kept only to be sent back.
  */
 
-import { isDeepStrictEqual } from 'node:util';
 import { type Classification, classifications } from '../../context.ts';
 import { checkedName, normalisedEmail } from '../input.ts';
 import type { Complex, Value } from '../scim/attributes.ts';
@@ -48,7 +47,7 @@ export function userResource(user: ProvisionedUser): Complex {
     userName: email,
     ...(profile.name === undefined ? {} : { name: profile.name }),
     displayName: name,
-    emails: profile.emails ?? [{ value: email, type: 'work', primary: true }],
+    ...(profile.emails === undefined ? {} : { emails: profile.emails }),
     active: status === 'active',
     roles: [{ value: role, primary: true }],
     [userExtensionId]: { clearance },
@@ -65,15 +64,13 @@ export function userFactsFrom(after: Complex, user?: ProvisionedUser): UserFacts
   if (email === undefined) throw valueInvalid({ name: 'userName' }, 'must be an e-mail address');
   const name = complexOf(after['name']);
   const emails = elementsOf(after['emails']);
-  // The address that we put there ourselves goes on following userName.
-  const isOurs = before !== undefined && user?.profile.emails === undefined && isSame(emails, before['emails']);
   return {
     email,
     name: checkedName(nameFrom(after, before) ?? user?.name ?? email),
     externalId: textOf(after['externalId']),
     profile: {
       ...(Object.keys(name).length === 0 ? {} : { name }),
-      ...(isOurs || emails.length === 0 ? {} : { emails }),
+      ...(emails.length === 0 ? {} : { emails }),
     },
     role: roleFrom(after['roles'], user?.role),
     clearance: clearanceFrom(textOf(complexOf(after[userExtensionId])['clearance'])),
@@ -93,10 +90,6 @@ function nameFromParts(resource: Complex): string | undefined {
   const { formatted, givenName, familyName } = complexOf(resource['name']);
   const parts = [givenName, familyName].filter((part) => typeof part === 'string');
   return textOf(formatted) ?? (parts.length === 0 ? undefined : parts.join(' '));
-}
-
-function isSame(a: readonly Value[], b: Value | undefined): boolean {
-  return isDeepStrictEqual(a, b);
 }
 
 /**

@@ -1,6 +1,6 @@
 /** Users as SCIM describes them (RFC 7643 section 4.1): what we keep of them, and what we know of and do not keep. */
 
-import { classifications } from '../../context.ts';
+import { builtInRoles, classifications } from '../../context.ts';
 import type { Attribute, ResourceType } from '../scim/attributes.ts';
 
 const userSchemaId = 'urn:ietf:params:scim:schemas:core:2.0:User';
@@ -46,7 +46,7 @@ export const userType: ResourceType = {
       {
         name: 'emails',
         type: 'complex',
-        description: 'Addresses, kept as they are sent; userName where there are none.',
+        description: 'Addresses, kept as they are sent and used for nothing.',
         valuesMax: 10,
         subAttributes: [{ name: 'value', type: 'string', description: 'The address.' }, kind, primary],
       },
@@ -57,9 +57,12 @@ export const userType: ResourceType = {
         description: 'Their one role: built in, or one that the tenant made. It stays as it is where it is left out.',
         valuesMax: 10,
         subAttributes: [
-          { name: 'value', type: 'string', description: 'The name of the role.' },
-          { name: 'display', type: 'string', description: 'Not kept.' },
-          kind,
+          {
+            name: 'value',
+            type: 'string',
+            description: 'The name of the role; a tenant may have more of its own.',
+            canonicalValues: builtInRoles,
+          },
           primary,
         ],
       },
@@ -72,6 +75,7 @@ export const userType: ResourceType = {
         subAttributes: [
           { name: 'value', type: 'string', description: 'The id of the team.', caseExact: true, readOnly: true },
           { name: 'display', type: 'string', description: 'Its name.', readOnly: true },
+          { name: '$ref', type: 'reference', description: 'Where it is.', referenceTypes: ['Group'], readOnly: true },
         ],
       },
     ],
@@ -85,7 +89,8 @@ export const userType: ResourceType = {
         {
           name: 'clearance',
           type: 'string',
-          description: `The highest classification that they may see: ${classifications.join(', ')}. It stays as it is where it is left out.`,
+          canonicalValues: classifications,
+          description: 'The highest classification that they may see. It stays as it is where it is left out.',
         },
       ],
     },

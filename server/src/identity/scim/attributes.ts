@@ -23,9 +23,13 @@ export interface Attribute {
   readonly required?: true;
   readonly caseExact?: true;
   readonly readOnly?: true;
+  /** Comes with a new value of the attribute that it is part of, and is not changed by itself. */
+  readonly immutable?: true;
   readonly returned?: 'always';
   readonly uniqueness?: 'server';
   readonly referenceTypes?: readonly string[];
+  /** Values that there are always; there may be others. */
+  readonly canonicalValues?: readonly string[];
   readonly subAttributes?: readonly Attribute[];
 }
 

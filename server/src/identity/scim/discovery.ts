@@ -10,10 +10,11 @@ export interface AttributeView {
   readonly description: string;
   readonly required: boolean;
   readonly caseExact: boolean;
-  readonly mutability: 'readOnly' | 'readWrite';
+  readonly mutability: 'readOnly' | 'immutable' | 'readWrite';
   readonly returned: 'always' | 'default';
   readonly uniqueness: 'none' | 'server';
   readonly referenceTypes?: string[];
+  readonly canonicalValues?: string[];
   readonly subAttributes?: AttributeView[];
 }
 
@@ -23,7 +24,7 @@ export function schemaView({ id, name, description, attributes }: Schema) {
 }
 
 function attributeView(attribute: Attribute): AttributeView {
-  const { name, type, description, referenceTypes, subAttributes } = attribute;
+  const { name, type, description, referenceTypes, canonicalValues, subAttributes } = attribute;
   return {
     name,
     type,
@@ -31,12 +32,18 @@ function attributeView(attribute: Attribute): AttributeView {
     description,
     required: attribute.required === true,
     caseExact: attribute.caseExact === true,
-    mutability: attribute.readOnly === true ? 'readOnly' : 'readWrite',
+    mutability: mutabilityOf(attribute),
     returned: attribute.returned ?? 'default',
     uniqueness: attribute.uniqueness ?? 'none',
     ...(referenceTypes === undefined ? {} : { referenceTypes: [...referenceTypes] }),
+    ...(canonicalValues === undefined ? {} : { canonicalValues: [...canonicalValues] }),
     ...(subAttributes === undefined ? {} : { subAttributes: subAttributes.map(attributeView) }),
   };
+}
+
+function mutabilityOf({ readOnly, immutable }: Attribute): AttributeView['mutability'] {
+  if (readOnly === true) return 'readOnly';
+  return immutable === true ? 'immutable' : 'readWrite';
 }
 
 /** A kind of resource as /ResourceTypes shows it. */

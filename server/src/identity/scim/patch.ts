@@ -53,7 +53,7 @@ function fieldsOf(value: unknown): [string, unknown][] {
 
 function applied(resource: Complex, target: Target, operation: Operation): Complex {
   const { attribute, filter, sub } = target;
-  if (attribute.readOnly === true || sub?.readOnly === true)
+  if (attribute.readOnly === true || sub?.readOnly === true || sub?.immutable === true)
     throw attributeReadOnly(sub ?? attribute, 'is not written by clients');
   const before = resource[attribute.name];
   if (filter !== undefined)
