@@ -24,6 +24,9 @@ export interface Vouched {
 /** ID tokens name no type, or the general one. */
 const idTokenTypes = [undefined, 'jwt'] as const;
 
+/** How much of a provider's own error code is kept for the log. */
+const saidLengthMax = 100;
+
 /** Where the browser is sent. @throws {AppError} dependency_unavailable. */
 export async function authorizationAddress(
   configuration: Configuration,
@@ -79,7 +82,9 @@ function translated(error: unknown): unknown {
   const isTimeout = 'code' in error && error.code === 'OAUTH_TIMEOUT';
   if (isTimeout)
     return new AppError('dependency_unavailable', { detail: 'The identity provider is slow.', cause: error });
-  return isAppError(error.cause) ? error.cause : loginFailed(error.message);
+  if (isAppError(error.cause)) return error.cause;
+  const said = 'error' in error && typeof error.error === 'string' ? ` (${error.error.slice(0, saidLengthMax)})` : '';
+  return loginFailed(`${error.message}${said}`);
 }
 
 /** Plain HTTP only for an issuer that is itself on it, which is for trying things out. */
