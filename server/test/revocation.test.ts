@@ -235,4 +235,18 @@ describe.runIf(isPossible)('two servers on one database', () => {
     expect(code).toBe('authentication_required');
     expect(atMs - changedMs).toBeLessThan(promisedMs);
   }, 60_000);
+
+  it('shut a break-glass access out on both as soon as the tenant ends it on one', async () => {
+    const tenant = await addTenant();
+    await send(1, tenant.admin.apiKey, 'PUT', '/api/break-glass-consent', { hours: 1 });
+    const wanted = { reason: 'A test looks around.', clearance: 'public' };
+    const path = `/api/operator/tenants/${tenant.id}/break-glass`;
+    const access = await send<Record<string, string>>(0, first.firstRun.operator_key, 'POST', path, wanted);
+    await send(1, access['token'] ?? '', 'GET', '/api/documents');
+    await send(0, tenant.admin.apiKey, 'DELETE', `/api/break-glass/${access['id']}`);
+    for (const base of bases) {
+      const headers = { authorization: `Bearer ${access['token']}` };
+      expect((await fetch(new URL('/api/documents', base), { headers })).status).toBe(401);
+    }
+  });
 });
