@@ -4,7 +4,7 @@ import type { Action, Answer, Grant, Name } from './model.ts';
 import { type Arena, bearer, learn, type Side } from './world.ts';
 
 /** Something of the other tenant came back. */
-export class LeakError extends Error {}
+class LeakError extends Error {}
 
 /** Who does it. */
 export interface Performer {

@@ -1,0 +1,59 @@
+/**
+ * Runs inside a network namespace of its own (see support/namespace.ts), where every address in the world is this machine
+ * and nothing can leave it: calls all vectors, first with the product's client, then with one that checks nothing.
+ */
+
+import { isAppError } from '../../src/errors.ts';
+import { testEgress } from '../support/egress.ts';
+import { startStubResolver } from './stub-resolver.ts';
+import { setTraps } from './traps.ts';
+import { controls, names, vectors } from './vectors.ts';
+
+/** What came of the calls of a client. */
+export interface Outcome {
+  /** Vectors that ended in a connection to a trap, with where it went. */
+  readonly trapped: readonly string[];
+  /** Vectors whose answer came from anywhere else than the public servers. */
+  readonly answered: readonly string[];
+  readonly controlsAnswered: number;
+}
+
+type Call = (url: string) => Promise<string>;
+
+const timeoutMs = 5000;
+const egress = testEgress({ EGRESS_HTTP_ALLOWED: 'true', EGRESS_CONNECT_TIMEOUT_MS: '3000' });
+
+const guarded: Call = async (url) => {
+  const answer = await egress.request(url, { signal: AbortSignal.timeout(timeoutMs) });
+  return answer.text();
+};
+const careless: Call = async (url) => (await fetch(url, { signal: AbortSignal.timeout(timeoutMs) })).text();
+
+async function attack(call: Call): Promise<Outcome> {
+  const trapped: string[] = [];
+  const answered: string[] = [];
+  for (const { name, url, times } of vectors) {
+    for (let time = 0; time < times; time += 1) {
+      const before = traps.caught.length;
+      const text = await call(url).catch((error: unknown) => {
+        if (call === guarded && !isAppError(error)) throw new Error(`${name}: not a refusal`, { cause: error });
+        return undefined;
+      });
+      if (text !== undefined && text !== 'public') answered.push(name);
+      for (const { address, port } of traps.caught.slice(before)) trapped.push(`${name}: ${address} port ${port}`);
+    }
+  }
+  let controlsAnswered = 0;
+  for (const url of controls) {
+    const text = await call(url).catch((error: unknown) => String(error));
+    if (text === 'public') controlsAnswered += 1;
+  }
+  return { trapped, answered, controlsAnswered };
+}
+
+const traps = await setTraps();
+await startStubResolver(names);
+const outcomes = { guarded: await attack(guarded), careless: await attack(careless) };
+process.stdout.write(JSON.stringify({ ...outcomes, vectors: vectors.length, controls: controls.length }), () =>
+  process.exit(0),
+);
