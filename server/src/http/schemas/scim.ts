@@ -141,9 +141,13 @@ export function scimListOf<T extends z.ZodType>(resource: T, id: string) {
     .meta({ id });
 }
 
+/** Together these fit into the head of a request, however they are percent-encoded. */
+const filterLengthMax = 1000;
+const namesLengthMax = 300;
+
 const listOfNames = z
   .string()
-  .max(2000)
+  .max(namesLengthMax)
   .transform((text) => text.split(','))
   .exactOptional()
   .meta({ type: 'string' });
@@ -168,7 +172,7 @@ function bounded(min: number, max: number, fallback: number) {
 export const scimListQuery = scimSelection.extend({
   filter: z
     .string()
-    .max(4000)
+    .max(filterLengthMax)
     .exactOptional()
     .describe('RFC 7644 section 3.4.2.2.')
     .meta({ examples: ['userName eq "nora@example.com"'] }),
