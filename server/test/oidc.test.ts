@@ -111,6 +111,36 @@ describe.each(testDatabases)('signing in with an organisation on $name', ({ open
       expect(await test.me((await test.signIn()).who)).toMatchObject({ user: { id: viewer.userId } });
     });
 
+    it('is the user whom the directory provisioned, by the claim that both know them by', async () => {
+      const { admin } = test.server.acme;
+      const made = await test.server.as(admin, 'POST', '/api/keys', { name: 'directory', scopes: ['users:provision'] });
+      const directory = { headers: { authorization: `Bearer ${String(made.body['key'])}` } };
+      const resource = {
+        schemas: ['urn:ietf:params:scim:schemas:core:2.0:User'],
+        userName: 'hopper@acme.example',
+        externalId: 'oid-of-hopper',
+      };
+      const response = await test.server.inject({
+        method: 'POST',
+        url: '/scim/v2/Users',
+        headers: { ...directory.headers, 'content-type': 'application/scim+json' },
+        payload: JSON.stringify(resource),
+      });
+      const { id } = response.json<{ id: string }>();
+      // Entra ID says nothing of whether an address is verified.
+      const person = { email: 'hopper@acme.example', email_verified: undefined, oid: 'oid-of-hopper' };
+      test.newPerson(person);
+      expect(test.told(await test.signIn())).toEqual(failed);
+      expect((await test.audited('login.failed'))[0]).toMatchObject({ reason: 'address_taken' });
+      await connect(test.server, test.provider, test.server.acme, { links_by_claim: 'oid', provisions_users: false });
+      for (const oid of ['', ['oid-of-hopper'], 'OID-OF-HOPPER', undefined]) {
+        test.newPerson({ ...person, oid });
+        expect(test.told(await test.signIn())).toEqual(failed);
+      }
+      test.newPerson({ ...person, email: undefined });
+      expect(await test.me((await test.signIn()).who)).toMatchObject({ user: { id, email: 'hopper@acme.example' } });
+    });
+
     it('is another user in another tenant, for the same subject, address and issuer', async () => {
       await connect(test.server, test.provider, test.server.globex, { default_role: 'analyst' });
       const person = test.newPerson();
@@ -258,7 +288,9 @@ describe.each(testDatabases)('signing in with an organisation on $name', ({ open
           client_id: clientId,
         });
       await put('another-client');
+      const before = test.provider.count('/token');
       expect(Object.fromEntries(await tab.comeBack(back))).toEqual(failed);
+      expect(test.provider.count('/token')).toBe(before);
     });
 
     it('is refused when the person turned away at the provider', async () => {

@@ -147,7 +147,7 @@ function configurationOf(
       openid: ['sub'],
       email: ['email', 'email_verified'],
       profile: ['name', 'preferred_username'],
-      groups: ['groups'],
+      groups: ['groups', 'oid'],
     },
     cookies: { keys: ['not a secret'] },
     pkce: { required: () => true },

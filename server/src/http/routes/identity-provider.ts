@@ -34,6 +34,11 @@ const settings = {
   links_by_email: z
     .boolean()
     .describe('Whether a user with the same address, which the provider says is verified, is the same person.'),
+  links_by_claim: plainLine(1, 200)
+    .nullable()
+    .describe(
+      'The claim that holds what SCIM calls externalId; the user who was provisioned with it is the same person.',
+    ),
   sign_in_required: z
     .boolean()
     .describe('Whether passwords are refused. An admin must have signed in through it before.'),
@@ -65,6 +70,7 @@ const newProvider = z
     default_clearance: settings.default_clearance.default(null),
     provisions_users: settings.provisions_users.default(false),
     links_by_email: settings.links_by_email.default(false),
+    links_by_claim: settings.links_by_claim.default(null),
     sign_in_required: settings.sign_in_required.default(false),
     accepts_access_tokens: settings.accepts_access_tokens.default(false),
   })
@@ -117,6 +123,7 @@ export const identityProviderOperations = [
         defaultClearance: rest.default_clearance,
         provisionsUsers: rest.provisions_users,
         linksByEmail: rest.links_by_email,
+        linksByClaim: rest.links_by_claim,
         signInRequired: rest.sign_in_required,
         acceptsAccessTokens: rest.accepts_access_tokens,
         ...(clientSecret === undefined ? {} : { clientSecret }),

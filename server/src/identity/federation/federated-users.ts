@@ -6,7 +6,7 @@
  * is gone with the next one.
  */
 
-import { and, eq, inArray } from 'drizzle-orm';
+import { and, eq, inArray, type SQL } from 'drizzle-orm';
 import type { Role } from '../../access/index.ts';
 import type { AuditEvent, AuditLog } from '../../audit/index.ts';
 import { type Classification, isWithinClearance } from '../../context.ts';
@@ -14,13 +14,20 @@ import { newId, type TenantTx } from '../../db/index.ts';
 import type { TenantVault } from '../../vault/index.ts';
 import { findRole, heldRole } from '../roles/held-role.ts';
 import { sessions, users } from '../tables.ts';
+import { externalIdHash } from '../users/external-id.ts';
 import type { Vouched } from './issuers/provider-answer.ts';
-import { type Claims, type MappedPerson, personFromClaims, rightsFromClaims } from './mapping.ts';
+import { type Claims, personFromClaims, rightsFromClaims, textClaim } from './mapping.ts';
 import type { Provider } from './stored-provider.ts';
 import { identityProviders, userIdentities } from './tables.ts';
 
 /** Why somebody whom the provider vouches for does not get in; for the tenant's audit log. */
-export type Refusal = 'no_access' | 'unknown_user' | 'no_address' | 'address_taken' | 'user_not_active';
+export type Refusal =
+  | 'no_access'
+  | 'unknown_user'
+  | 'no_address'
+  | 'address_taken'
+  | 'user_has_more'
+  | 'user_not_active';
 
 /** Somebody whom a provider vouches for, and which one. */
 interface Newcomer extends Vouched {
@@ -88,17 +95,11 @@ export function createFederatedUsers(audit: AuditLog, now: () => number) {
     if (standing?.issuer !== provider.issuer) return { refused: 'unknown_user' };
     const sameSubject = await findBySubject(tx, provider.issuer, digest);
     if (sameSubject !== undefined) return sameSubject;
-    const person = personFromClaims(claims);
-    if (person.email === undefined) return { refused: 'no_address' };
-    const [sameAddress] = await tx
-      .select(columns)
-      .from(users)
-      .where(eq(users.email, person.email))
-      .for('no key update');
-    if (sameAddress !== undefined && !(await mayLink(tx, provider, person, sameAddress, rights)))
-      return { refused: 'address_taken' };
-    const user = sameAddress ?? (await provisioned(tx, vault, provider, { ...person, email: person.email }, rights));
+    const same = await sameUser(tx, vault, provider, claims);
+    const user = same ?? (await provisioned(tx, vault, provider, claims, rights));
     if ('refused' in user) return user;
+    if (user.status !== 'active') return { refused: 'user_not_active' };
+    if (!(await isCovered(tx, user, rights))) return { refused: 'user_has_more' };
     const { tenantId, issuer } = provider;
     await tx
       .insert(userIdentities)
@@ -111,12 +112,13 @@ export function createFederatedUsers(audit: AuditLog, now: () => number) {
     tx: TenantTx,
     vault: TenantVault,
     { tenantId, provisionsUsers }: Provider,
-    { email, name, isEmailVerified }: MappedPerson & { readonly email: string },
+    claims: Claims,
     { role, clearance }: Rights,
   ): Promise<KnownUser | { readonly refused: Refusal }> {
+    const { email, name, isEmailVerified } = personFromClaims(claims);
     if (!provisionsUsers) return { refused: 'unknown_user' };
     // An address that the provider itself does not believe could be anybody's.
-    if (isEmailVerified === false) return { refused: 'no_address' };
+    if (email === undefined || isEmailVerified === false) return { refused: 'no_address' };
     const row = { tenantId, id: newId('user'), email, name, role: role.name, clearance };
     const [user] = await tx.insert(users).values(row).onConflictDoNothing().returning(columns);
     if (user === undefined) return { refused: 'address_taken' };
@@ -146,21 +148,33 @@ async function rightsOf(tx: TenantTx, provider: Provider, claims: Claims): Promi
   return mapped === undefined || role === undefined ? undefined : { role, clearance: mapped.clearance };
 }
 
-/**
- * Whether a user of the same address is the same person, to be signed in as: never somebody who has more than the rules
- * give, or an admin could become their better by way of a provider of their own.
- */
-async function mayLink(
+/** The user who is the same person by what the admin allowed to go by, held until commit. */
+async function sameUser(
   tx: TenantTx,
-  { linksByEmail }: Provider,
-  { isEmailVerified }: MappedPerson,
-  user: KnownUser,
-  rights: Rights,
-): Promise<boolean> {
-  if (!linksByEmail || isEmailVerified !== true) return false;
+  vault: TenantVault,
+  { linksByClaim, linksByEmail }: Provider,
+  claims: Claims,
+): Promise<KnownUser | { readonly refused: Refusal } | undefined> {
+  const find = async (condition: SQL) =>
+    (await tx.select(columns).from(users).where(condition).for('no key update'))[0];
+  const externalId = linksByClaim === null ? undefined : textClaim(claims, linksByClaim);
+  const sameId =
+    externalId === undefined ? undefined : await find(eq(users.externalIdHash, externalIdHash(vault, externalId)));
+  if (sameId !== undefined) return sameId;
+  const { email, isEmailVerified } = personFromClaims(claims);
+  const sameAddress = email === undefined ? undefined : await find(eq(users.email, email));
+  if (sameAddress === undefined) return undefined;
+  return linksByEmail && isEmailVerified === true ? sameAddress : { refused: 'address_taken' };
+}
+
+/**
+ * Whether somebody who has not signed in as this user before may begin to: never as one who has more than the rules give,
+ * or an admin could become their better by way of a provider of their own.
+ */
+async function isCovered(tx: TenantTx, user: KnownUser, rights: Rights): Promise<boolean> {
   const { permissions } = await heldRole(tx, user.role);
-  const isCovered = [...permissions].every((name) => rights.role.permissions.has(name));
-  return isCovered && isWithinClearance(user.clearance, rights.clearance);
+  const isWithin = [...permissions].every((name) => rights.role.permissions.has(name));
+  return isWithin && isWithinClearance(user.clearance, rights.clearance);
 }
 
 function isSubject(issuer: string, digest: Uint8Array) {

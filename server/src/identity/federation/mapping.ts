@@ -73,6 +73,12 @@ function nameFrom(value: unknown): string | undefined {
   return name === '' ? undefined : Array.from(name).slice(0, nameLengthMax).join('').trim();
 }
 
+/** The text that a claim holds, if it holds one. */
+export function textClaim(claims: Claims, name: string): string | undefined {
+  const value = claimNamed(claims, name);
+  return typeof value === 'string' && value !== '' && value.isWellFormed() ? value : undefined;
+}
+
 /** The whole name first: providers use names with dots, such as `https://example.com/roles`. */
 function claimNamed(claims: Claims, name: string): unknown {
   if (Object.hasOwn(claims, name)) return claims[name];

@@ -18,6 +18,8 @@ export interface ProviderSettings extends Mapping {
   readonly provisionsUsers: boolean;
   /** Whether a user of the same address, which the provider says is verified, is taken for the same person. */
   readonly linksByEmail: boolean;
+  /** The claim that holds what the directory sends as externalId, by which a provisioned user is the same person. */
+  readonly linksByClaim: string | null;
   /** Whether passwords are refused. */
   readonly signInRequired: boolean;
   /** Whether APIs take access tokens of the provider. */
@@ -68,6 +70,7 @@ export function checkedProvider(input: NewProvider): ProviderSettings {
     defaultClearance: input.defaultClearance ?? null,
     provisionsUsers: input.provisionsUsers ?? false,
     linksByEmail: input.linksByEmail ?? false,
+    linksByClaim: input.linksByClaim ?? null,
     signInRequired: input.signInRequired ?? false,
     acceptsAccessTokens: input.acceptsAccessTokens ?? false,
   };

@@ -15,6 +15,7 @@ export const identityProviders = genaiSchema.table('identity_providers', {
   defaultClearance: classificationTier('default_clearance'),
   provisionsUsers: boolean('provisions_users').notNull(),
   linksByEmail: boolean('links_by_email').notNull(),
+  linksByClaim: text('links_by_claim'),
   signInRequired: boolean('sign_in_required').notNull(),
   acceptsAccessTokens: boolean('accepts_access_tokens').notNull(),
   createdAt: timestamp('created_at', { withTimezone: true }).notNull().defaultNow(),

@@ -9,6 +9,7 @@ import { eq, sql } from 'drizzle-orm';
 import type { Cell, TenantVault } from '../../vault/index.ts';
 import { users } from '../tables.ts';
 import type { MoreColumns } from '../users/change-user.ts';
+import { externalIdHash } from '../users/external-id.ts';
 import { userColumns } from '../users/user-changes.ts';
 import type { Search, Searchable } from './search.ts';
 import type { Profile, ProvisionedUser } from './user-resource.ts';
@@ -97,10 +98,6 @@ export function userSearchable(box: TenantVault): Searchable {
     ['meta.created', { kind: 'time', column: users.createdAt }],
     ['meta.lastModified', { kind: 'time', column: users.updatedAt }],
   ]);
-}
-
-function externalIdHash(box: TenantVault, externalId: string): Uint8Array {
-  return box.digest('external id of users', externalId);
 }
 
 function cellOf(userId: string, column: string): Cell {
