@@ -35,7 +35,7 @@ const walls = [
   { name: 'http', packages: ['fastify', 'fastify-type-provider-zod', '@fastify/[^/]+'], modules: ['http'] },
   { name: 'command-line', packages: ['commander', 'cli-progress', 'modern-tar'], modules: ['cli'] },
   { name: 'job-queue', packages: ['pg-boss'], modules: ['worker', 'db'] },
-  { name: 'http-client', packages: ['undici'], modules: ['llm', 'search', 'egress'] },
+  { name: 'http-client', packages: ['undici'], modules: ['search', 'egress'] },
   {
     name: 'model',
     packages: ['@energetic-ai/[^/]+', '@tensorflow/[^/]+', 'gpt-tokenizer'],

@@ -9,6 +9,7 @@ import type { AuditActor, AuditLog } from '../audit/index.ts';
 import type { Config } from '../config/index.ts';
 import type { Principal, RequestContext } from '../context.ts';
 import type { Database } from '../db/index.ts';
+import type { Egress } from '../egress/index.ts';
 import { AppError } from '../errors.ts';
 import type { Vault } from '../vault/index.ts';
 import type { Acting } from './acting.ts';
@@ -102,7 +103,7 @@ export interface IdentityOptions {
     /** Address under which browsers reach this server. */
     readonly publicUrl: string;
     /** The way out of the house. */
-    readonly fetch: typeof fetch;
+    readonly fetch: Egress['fetch'];
   };
   /** Milliseconds since the epoch. */
   readonly now?: () => number;

@@ -3,7 +3,7 @@
  * answer. Work that is not done when the time is up ends with `server_draining`; what then still holds on is cut.
  */
 
-import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import type { FastifyInstance } from 'fastify';
 import { AppError } from '../../errors.ts';
 import type { Authenticated } from '../../identity/index.ts';
@@ -38,7 +38,7 @@ export interface Drain {
 /** Installs the hook and makes the switch. */
 export function installDrain(app: FastifyInstance): Drain {
   const running: RunningRequests = new Set();
-  const sockets = new Set<Socket>();
+  const sockets = new Set<Duplex & { readonly bytesRead: number }>();
   let ending: Promise<void> | undefined;
 
   app.addHook('onSend', async (_request, reply) => {

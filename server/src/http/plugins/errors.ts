@@ -6,7 +6,7 @@
  */
 
 import { STATUS_CODES } from 'node:http';
-import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import type { FastifyInstance, FastifyReply, FastifyRequest, HTTPMethods } from 'fastify';
 import { newId } from '../../db/index.ts';
 import { AppError, type ErrorCode, type FieldError, isAppError } from '../../errors.ts';
@@ -206,7 +206,7 @@ function noRoute(app: FastifyInstance, { url }: FastifyRequest, reply: FastifyRe
 }
 
 /** Answers bytes that are not HTTP, or come too slowly or with too many headers, and closes the connection. */
-export function answerConnectionError(thrown: Error, socket: Socket, limits: NamedLimits): void {
+export function answerConnectionError(thrown: Error, socket: Duplex, limits: NamedLimits): void {
   if (!socket.writable || (thrown as { code?: string }).code === 'ECONNRESET') {
     socket.destroy();
     return;

@@ -17,6 +17,7 @@ import {
   type ServerMetadata,
 } from 'openid-client';
 import { z } from 'zod';
+import type { Egress } from '../../../egress/index.ts';
 import { AppError } from '../../../errors.ts';
 import { createRemoteDocument, type RemoteDocument, type RemoteDocumentLimits } from './remote-document.ts';
 import { type PublishedKeys, type TokenExpectations, type TokenVerdict, verifySignedToken } from './signed-tokens.ts';
@@ -53,7 +54,7 @@ export interface Issuers {
 /** What the issuers need. */
 export interface IssuersOptions {
   /** The way out of the house. */
-  readonly fetch: typeof fetch;
+  readonly fetch: Egress['fetch'];
   readonly now: () => number;
 }
 
@@ -81,7 +82,7 @@ export function createIssuers({ fetch, now }: IssuersOptions): Issuers {
   // The order of insertion is the order of use.
   const published = new Map<string, Published>();
   /** No redirects, and a failure on the way is told from what the provider answers. */
-  const fetchOnce: typeof fetch = async (url, init) => {
+  const fetchOnce: Egress['fetch'] = async (url, init) => {
     try {
       return await fetch(url, { ...init, redirect: 'manual' });
     } catch (error) {
