@@ -1,59 +1,40 @@
-/** Does an action of the model on the real server, over HTTP, and reduces the answer to what the model speaks of. */
+/** How an action of the model is sent to the server, and what its answer says in the words of the model. */
 
+import { newId } from '../../src/db/index.ts';
 import type { Action, Answer, Grant, Name } from './model.ts';
-import { type Arena, bearer, learn, type Side } from './world.ts';
+import { type Arena, bearer, type Kind, learn, type Side } from './world.ts';
 
-/** Something of the other tenant came back. */
-class LeakError extends Error {}
+/** Refusals after which nobody can tell what was done. */
+const inconclusive = new Set(['dependency_unavailable', 'request_timeout', 'request_cancelled']);
 
-/** Who does it. */
-export interface Performer {
-  readonly arena: Arena;
-  readonly side: Side;
-  readonly other: Side;
-}
-
-interface Request {
+interface Call {
   readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   readonly url: string;
-  readonly json?: object;
-  readonly form?: FormData;
-  readonly headers?: Record<string, string>;
+  readonly payload?: object;
 }
 
-type Body = Record<string, unknown>;
-
-/** What a client is told while the database is away or the client itself is leaving; what happened is not known then. */
-const lost = new Set(['dependency_unavailable', 'request_cancelled', 'request_timeout']);
-
-/** An id that nobody has, for names that were never made. */
-const absentId = (kind: string) => `${kind}_${'0'.repeat(32)}`;
+type Fields = Record<string, unknown>;
 
 /**
- * Does an action with a key.
- * @param signal leaves before the answer when it aborts.
- * @returns `undefined` when there was no answer, or none that tells what happened.
- * @throws {LeakError} when an answer holds anything of the other tenant.
+ * Does something in a tenant, over HTTP. Nothing comes back when the client left before the answer, or the server lost its
+ * database meanwhile.
+ * @throws when the answer holds anything of the other tenant, or says that the server is at fault.
  */
 export async function perform(
-  { arena, side, other }: Performer,
+  arena: Arena,
+  [side, other]: readonly [own: Side, other: Side],
   key: Name,
   action: Action,
   signal?: AbortSignal,
-): Promise<Answer | undefined> {
-  const { method, url, json, form, headers } = requestOf(side, other, action);
-  const encoded = form === undefined ? undefined : new Response(form);
-  const payload = encoded === undefined ? json : Buffer.from(await encoded.arrayBuffer());
+): Promise<(() => Answer) | undefined> {
+  const { method, url, payload } = callOf(side, other, action);
+  const { headers } = bearer(side, key);
+  const named = action.do === 'name the other tenant' ? { 'x-tenant-id': other.slug } : {};
+  const body = payload instanceof FormData ? await encoded(payload) : { payload, headers: {} };
   const response = await arena
     .inject({
-      method,
-      url,
-      headers: {
-        ...bearer(side, key).headers,
-        ...(encoded === undefined ? {} : { 'content-type': encoded.headers.get('content-type') ?? '' }),
-        ...headers,
-      },
-      ...(payload === undefined ? {} : { payload }),
+      ...{ method, url, headers: { ...headers, ...named, ...body.headers } },
+      ...(body.payload === undefined ? {} : { payload: body.payload }),
       ...(signal === undefined ? {} : { signal }),
     })
     .catch((error: unknown) => {
@@ -61,199 +42,207 @@ export async function perform(
       throw error;
     });
   if (response === undefined) return undefined;
-  const { statusCode, body, headers: answered } = response;
-  const text = JSON.stringify(answered) + body;
+  const { body: text, statusCode } = response;
+  const sent = JSON.stringify([url, named, payload instanceof FormData ? [...payload] : payload]);
+  const received = JSON.stringify(response.headers) + text;
   for (const secret of [other.canary, other.id, ...other.nameOf.keys()]) {
-    const wasAsked = `${url}${JSON.stringify(json ?? {})}${JSON.stringify(headers ?? {})}`.includes(secret);
-    if (!wasAsked && text.includes(secret)) throw new LeakError(`${action.do} of ${key} shows ${secret}: ${text}`);
+    const isEcho = sent.includes(secret);
+    if (!isEcho && received.includes(secret))
+      throw new Error(`${action.do} shows ${secret} of the other tenant: ${received}`);
   }
   if (statusCode >= 400) {
-    const code = String((JSON.parse(body) as Body)['code']);
-    if (code === 'internal_error') throw new Error(`${action.do} failed: ${body}`);
-    return lost.has(code) ? undefined : { refused: code };
+    const { code } = JSON.parse(text) as { code: string };
+    if (inconclusive.has(code)) return undefined;
+    if (statusCode >= 500) throw new Error(`${action.do} was answered with ${statusCode}: ${text}`);
+    return () => ({ refused: code });
   }
-  return shownBy(side, action, body);
+  const failure = /^event: error\ndata: (.*)$/m.exec(text)?.[1];
+  if (failure !== undefined) {
+    if (inconclusive.has((JSON.parse(failure) as { code: string }).code)) return undefined;
+    throw new Error(`${action.do} failed within its stream: ${failure}`);
+  }
+  if (action.do === 'create key') {
+    const { id, key: secret } = JSON.parse(text) as { id: string; key: string };
+    learn(side, 'key', action.name, id);
+    side.secrets.set(action.name, secret);
+  }
+  if (action.do === 'create collection') learn(side, 'collection', action.name, idIn(text));
+  if (action.do === 'upload') learnDocument(side, JSON.parse(text) as Fields);
+  // Later, when the ids are known of everything that was made beside it.
+  return () => answerFrom(side, action, text);
 }
 
-/** The request that does an action. Names of the other side become its ids, and names of nobody ids of nothing. */
-function requestOf(side: Side, other: Side, action: Action): Request {
-  const id = (name: Name, kind: string) => side.idOf.get(name) ?? other.idOf.get(name) ?? absentId(kind);
-  const collection = (given: Name) => (given.startsWith('#') ? given.slice(1) : id(given, 'col'));
-  const document = (name: Name) => `/api/documents/${id(name, 'doc')}`;
-  const wire = (grants: readonly Grant[]) =>
+/** Notes the ids of documents and collections that were made without an answer. */
+export async function learnAll(arena: Arena, sides: readonly [Side, Side]): Promise<void> {
+  const root = `${sides[0].slug}.root.key`;
+  for (const url of ['/api/documents?limit=200', '/api/collections', '/api/keys?limit=200']) {
+    const response = await arena.inject({ method: 'GET', url, ...bearer(sides[0], root) });
+    if (response.statusCode !== 200) return learnAll(arena, sides);
+    for (const item of (JSON.parse(response.body) as { data: Fields[] }).data) {
+      if (url.startsWith('/api/documents')) learnDocument(sides[0], item);
+      else if (!sides[0].nameOf.has(String(item['id']))) {
+        const kind = url.startsWith('/api/keys') ? 'key' : 'collection';
+        learn(sides[0], kind, lastWord(item['name']), String(item['id']));
+      }
+    }
+  }
+}
+
+function callOf(side: Side, other: Side, action: Action): Call {
+  /** The id of a thing of either tenant; one that nobody has for everything else. */
+  const idOf = (kind: Kind, name: Name) => side.idOf.get(name) ?? other.idOf.get(name) ?? newId(idKinds[kind]);
+  const collectionOf = (given: string) => (given.startsWith('#') ? given.slice(1) : idOf('collection', given));
+  const grantsOf = (grants: readonly Grant[]) =>
     grants.map((grant) => {
-      if (grant.kind === 'everyone') return { kind: 'everyone' };
-      return grant.kind === 'role' ? { kind: 'role', id: grant.role } : { kind: 'user', id: id(grant.user, 'usr') };
+      if (grant.kind === 'everyone') return grant;
+      return { kind: grant.kind, id: grant.kind === 'role' ? grant.role : idOf('user', grant.user) };
     });
-  const list = (path: string): Request => ({ method: 'GET', url: `${path}?limit=200` });
   switch (action.do) {
     case 'upload': {
       const form = new FormData();
-      form.append('title', titleOf(side, action.name, 0));
-      form.append('collection', collection(action.into));
-      if (action.label !== undefined) form.append('classification', action.label);
-      form.append('file', new Blob([action.text], { type: 'text/plain' }), `${side.canary}.txt`);
-      return { method: 'POST', url: '/api/documents', form };
+      form.set('title', `${side.canary} ${action.name} 0`);
+      form.set('collection', collectionOf(action.into));
+      if (action.label !== undefined) form.set('classification', action.label);
+      form.set('file', new File([action.text], `${side.canary}.txt`, { type: 'text/plain' }));
+      return { method: 'POST', url: '/api/documents', payload: form };
     }
-    case 'change':
-      return {
-        method: 'PATCH',
-        url: document(action.document),
-        json: {
-          ...(action.label === undefined ? {} : { classification: action.label }),
-          ...(action.into === undefined ? {} : { collection: collection(action.into) }),
-          ...(action.edition === undefined ? {} : { title: titleOf(side, action.document, action.edition) }),
-        },
+    case 'change': {
+      const { document, label, into, edition } = action;
+      const payload = {
+        ...(label === undefined ? {} : { classification: label }),
+        ...(into === undefined ? {} : { collection: collectionOf(into) }),
+        ...(edition === undefined ? {} : { title: `${side.canary} ${document} ${edition}` }),
       };
+      return { method: 'PATCH', url: `/api/documents/${idOf('document', document)}`, payload };
+    }
     case 'delete':
-      return { method: 'DELETE', url: document(action.document) };
+      return { method: 'DELETE', url: `/api/documents/${idOf('document', action.document)}` };
     case 'look up':
-      return { method: 'GET', url: document(action.document) };
+      return { method: 'GET', url: `/api/documents/${idOf('document', action.document)}` };
     case 'read':
-      return { method: 'GET', url: `${document(action.document)}/text` };
+      return { method: 'GET', url: `/api/documents/${idOf('document', action.document)}/text` };
     case 'download':
-      return { method: 'GET', url: `${document(action.document)}/content` };
-    case 'create collection':
-      return { method: 'POST', url: '/api/collections', json: { name: action.title, grants: wire(action.grants) } };
+      return { method: 'GET', url: `/api/documents/${idOf('document', action.document)}/content` };
+    case 'create collection': {
+      const payload = { name: action.title, grants: grantsOf(action.grants) };
+      return { method: 'POST', url: '/api/collections', payload };
+    }
     case 'share': {
-      const url = `/api/collections/${id(action.collection, 'col')}/grants`;
-      return { method: 'PUT', url, json: { grants: wire(action.grants) } };
+      const url = `/api/collections/${idOf('collection', action.collection)}/grants`;
+      return { method: 'PUT', url, payload: { grants: grantsOf(action.grants) } };
     }
     case 'remove collection':
-      return { method: 'DELETE', url: `/api/collections/${id(action.collection, 'col')}` };
+      return { method: 'DELETE', url: `/api/collections/${idOf('collection', action.collection)}` };
     case 'create key': {
-      const scopes = action.scopes === null ? {} : { scopes: action.scopes };
-      return {
-        method: 'POST',
-        url: '/api/keys',
-        json: { name: action.name, user_id: id(action.user, 'usr'), ...scopes },
+      const { name, user, scopes } = action;
+      const payload = {
+        name: `${side.canary} ${name}`,
+        user_id: idOf('user', user),
+        ...(scopes === null ? {} : { scopes }),
       };
+      return { method: 'POST', url: '/api/keys', payload };
     }
     case 'revoke key':
-      return { method: 'DELETE', url: `/api/keys/${id(action.key, 'key')}` };
-    case 'change user':
-      return {
-        method: 'PATCH',
-        url: `/api/users/${id(action.user, 'usr')}`,
-        json: {
-          ...(action.role === undefined ? {} : { role: action.role }),
-          ...(action.clearance === undefined ? {} : { clearance: action.clearance }),
-          ...(action.isActive === undefined ? {} : { status: action.isActive ? 'active' : 'suspended' }),
-        },
+      return { method: 'DELETE', url: `/api/keys/${idOf('key', action.key)}` };
+    case 'change user': {
+      const { user, role, clearance, isActive } = action;
+      const payload = {
+        ...(role === undefined ? {} : { role }),
+        ...(clearance === undefined ? {} : { clearance }),
+        ...(isActive === undefined ? {} : { status: isActive ? 'active' : 'suspended' }),
       };
-    case 'ask': {
-      const of = action.of === undefined ? {} : { collections: [collection(action.of)] };
-      return { method: 'POST', url: '/api/query', json: { question, top_k: 100, stream: true, ...of } };
+      return { method: 'PATCH', url: `/api/users/${idOf('user', user)}`, payload };
     }
+    case 'ask': {
+      const of = action.of === undefined ? {} : { collections: [collectionOf(action.of)] };
+      return {
+        method: 'POST',
+        url: '/api/query',
+        payload: { question: 'What is the budget?', top_k: 100, stream: true, ...of },
+      };
+    }
+    case 'name the other tenant':
     case 'list documents':
-      return list('/api/documents');
+      return { method: 'GET', url: '/api/documents?limit=200' };
     case 'list collections':
       return { method: 'GET', url: '/api/collections' };
     case 'list keys':
-      return list('/api/keys');
+      return { method: 'GET', url: '/api/keys?limit=200' };
     case 'list users':
-      return list('/api/users');
+      return { method: 'GET', url: '/api/users?limit=200' };
     case 'audit':
-      return list('/api/audit');
+      return { method: 'GET', url: '/api/audit?limit=200' };
     case 'usage':
       return { method: 'GET', url: '/api/usage?group_by=user' };
-    case 'name the other tenant':
-      return { method: 'GET', url: '/api/documents', headers: { 'x-tenant-id': other.slug } };
   }
 }
 
-/** Every document speaks of this, so that a search finds all that may be seen. */
-export const topic = 'harvest';
-const question = `What is said of the ${topic}?`;
-
-/** Says which document it is also to who never got its id. */
-function titleOf({ canary }: Side, name: Name, edition: number): string {
-  return `${name} ${edition} ${canary}`;
-}
-
-function shownBy(side: Side, action: Action, body: string): Answer {
-  if (action.do === 'download') return { shown: [body] };
-  if (action.do === 'ask') return answerFrom(side, body);
-  const value = body === '' ? {} : (JSON.parse(body) as Body);
+function answerFrom(side: Side, action: Action, text: string): Answer {
+  const nameOf = (id: unknown) => side.nameOf.get(String(id)) ?? `unknown ${id}`;
+  const data = () => (JSON.parse(text) as { data: Fields[] }).data;
+  const show = (lines: readonly string[]): Answer => ({ shown: [...lines].sort() });
+  const documentLine = ({ title, classification, collection_id }: Fields) =>
+    `${String(title).split(' ').slice(1).join(' ')} ${classification} ${nameOf(collection_id)}`;
+  const userLine = ({ id, role, clearance, status }: Fields) => `${nameOf(id)} ${role} ${clearance} ${status}`;
   switch (action.do) {
     case 'upload':
-      learn(side, 'document', nameIn(value), String(value['id']));
-      return { shown: [documentLine(side, value)] };
     case 'change':
     case 'look up':
-      return { shown: [documentLine(side, value)] };
+      return show([documentLine(JSON.parse(text) as Fields)]);
     case 'read':
-      return { shown: [String(value['text'])] };
+      return show([(JSON.parse(text) as { text: string }).text]);
+    case 'download':
+      return show([text]);
+    case 'delete':
+    case 'remove collection':
+    case 'revoke key':
+      return show([]);
     case 'create collection':
-      learn(side, 'collection', action.name, String(value['id']));
-      return { shown: [action.name] };
     case 'share':
-      return { shown: [nameOf(side, value['id'])] };
     case 'create key':
-      learn(side, 'key', action.name, String(value['id']));
-      side.secrets.set(action.name, String(value['key']));
-      return { shown: [action.name] };
+      return show([nameOf(idIn(text))]);
     case 'change user':
-      return { shown: [userLine(side, value)] };
-    case 'audit':
-      return { shown: eventLines(rowsOf(value)) };
-    default:
-      return {
-        shown: rowsOf(value)
-          .flatMap((row) => lineOf(side, action, row))
-          .sort(),
-      };
-  }
-}
-
-function lineOf(side: Side, action: Action, row: Body): string {
-  switch (action.do) {
+      return show([userLine(JSON.parse(text) as Fields)]);
     case 'list documents':
-      return documentLine(side, row);
+    case 'name the other tenant':
+      return show(data().map(documentLine));
+    case 'list collections':
+    case 'list keys':
+      return show(data().map(({ id }) => nameOf(id)));
     case 'list users':
-      return userLine(side, row);
+      return show(data().map(userLine));
     case 'usage':
-      return `${nameOf(side, row['key'])} ${row['requests']}`;
-    default:
-      return nameOf(side, row['id']);
+      return show(data().map(({ key, requests }) => `${nameOf(key)} ${requests}`));
+    case 'audit': {
+      const events = data().map(({ event }) => (event as { action: string }).action);
+      return show([...new Set(events)].map((event) => `${event} ${events.filter((other) => other === event).length}`));
+    }
+    case 'ask': {
+      const passages = Number(/^event: retrieval\ndata: {"passages":(\d+)}$/m.exec(text)?.[1]);
+      const cited = [...text.matchAll(/"document_id":"(\w+)"/g)].map(([, id]) => nameOf(id));
+      return { passages, cited: [...new Set(cited)].sort() };
+    }
   }
 }
 
-/** How many passages were found, and the documents that were cited, of an answer as a stream. */
-function answerFrom(side: Side, stream: string): Answer {
-  const data = (event: string) =>
-    [...stream.matchAll(new RegExp(`^event: ${event}\\ndata: (.*)$`, 'gm'))].map(
-      ([, json = '']) => JSON.parse(json) as Body,
-    );
-  const [failure] = data('error');
-  if (failure !== undefined) return { refused: String(failure['code']) };
-  const cited = data('citation').map((citation) => nameOf(side, citation['document_id']));
-  return { passages: Number(data('retrieval')[0]?.['passages']), cited: [...new Set(cited)].sort() };
+const idKinds = { user: 'user', key: 'apiKey', collection: 'collection', document: 'document' } as const;
+
+/** Titles end in the name of the document and the number of the title; other names end in the name of the thing. */
+function learnDocument(side: Side, { id, title }: Fields): void {
+  learn(side, 'document', String(title).split(' ')[1] ?? '', String(id));
 }
 
-/** How often each action stands in the audit log. */
-function eventLines(rows: readonly Body[]): string[] {
-  const events = Map.groupBy(rows, ({ event }) => String((event as Body)['action']));
-  return [...events].map(([action, { length }]) => `${action} ${length}`).sort();
+function lastWord(text: unknown): string {
+  return String(text).split(' ').at(-1) ?? '';
 }
 
-function rowsOf(value: Body): Body[] {
-  return (value['data'] as Body[] | undefined) ?? [];
+function idIn(text: string): string {
+  return (JSON.parse(text) as { id: string }).id;
 }
 
-function nameIn({ title }: Body): Name {
-  return String(title).split(' ')[0] ?? '';
-}
-
-function documentLine(side: Side, row: Body): string {
-  const [name, edition] = String(row['title']).split(' ');
-  return `${name} ${edition} ${row['classification']} ${nameOf(side, row['collection_id'])}`;
-}
-
-function userLine(side: Side, row: Body): string {
-  return `${nameOf(side, row['id'])} ${row['role']} ${row['clearance']} ${row['status']}`;
-}
-
-function nameOf(side: Side, id: unknown): Name {
-  return side.nameOf.get(String(id)) ?? `unknown ${String(id)}`;
+/** A form as the bytes of a request. */
+async function encoded(form: FormData) {
+  const response = new Response(form);
+  const headers = { 'content-type': response.headers.get('content-type') ?? '' };
+  return { payload: Buffer.from(await response.arrayBuffer()), headers };
 }

@@ -1,182 +1,162 @@
-/** Random sequences: turns, in each of which both tenants do up to a few things at the same time. */
+/**
+ * Random sequences: rounds of operations that run side by side, and what goes wrong meanwhile.
+ *
+ * A sequence names things by number; what the number means is decided when it runs, by what exists then. So sequences
+ * shrink, and one that is replayed means the same.
+ */
 
 import fc from 'fast-check';
 import { type Action, type Grant, labels, type Name, roles } from './model.ts';
-import { topic } from './perform.ts';
 import type { Kind, Side } from './world.ts';
 
-/** A choice that is made when the sequence runs: one of what there is then, own or, now and then, the other tenant's. */
-export interface Pick {
-  readonly number: number;
-  readonly isForeign: boolean;
-}
-
-/** Something to do, before it is known to what. */
-export interface Plan {
-  readonly by: number;
-  readonly isSecond: boolean;
-  readonly draft: Draft;
-  /** Turns of the event loop after which the client leaves; never when missing. */
-  readonly leavesAfter: number | undefined;
-}
-
-type Draft = (chooser: Chooser) => Action;
-
-/** Finds names, own and foreign, when a sequence runs. */
-export interface Chooser {
-  readonly side: Side;
-  readonly other: Side;
-  readonly next: (kind: Kind) => Name;
-}
-
-const pick: fc.Arbitrary<Pick> = fc.record({
-  number: fc.nat(20),
-  isForeign: fc.oneof({ weight: 5, arbitrary: fc.constant(false) }, { weight: 1, arbitrary: fc.constant(true) }),
-});
+const number = fc.nat({ max: 30 });
+const target = fc.record({ whose: fc.constantFrom('own', 'own', 'own', 'other', 'nobody'), number });
 const label = fc.constantFrom(...labels);
-const texts = ['good', 'poor', 'late'].map((word) => `The ${topic} was ${word} this year, they say.`);
-const titles = ['general', 'reports', 'plans'];
-const scopeSets = [null, ['documents:read'], ['query:ask', 'documents:read'], ['documents:write', 'collections:read']];
-
-function chosen({ side, other }: Chooser, kind: Kind, { number, isForeign }: Pick): Name {
-  const from = (isForeign ? other : side).made[kind];
-  return from.at(number % Math.max(from.length, 1)) ?? `nobody.${kind}`;
-}
-
-/** A collection, by its name or by its title. */
-const target = fc.oneof(
-  { weight: 4, arbitrary: pick.map((given) => (chooser: Chooser) => chosen(chooser, 'collection', given)) },
-  { weight: 1, arbitrary: fc.constantFrom(...titles).map((title) => () => `#${title}`) },
+const grant = fc.oneof(
+  fc.constant({ kind: 'everyone' } as const),
+  fc.constantFrom(...roles).map((role) => ({ kind: 'role', role }) as const),
+  target.map((user) => ({ kind: 'user', user }) as const),
 );
+const grants = fc.array(grant, { minLength: 1, maxLength: 2 });
+/** Every role may do these, so that anybody can give them. */
+const scopes = fc.constantFrom(null, null, ['documents:read', 'query:ask'], ['documents:read', 'collections:read']);
+const into = fc.oneof(fc.constantFrom('#general', '#board', '#finance'), target);
+const maybe = <T>(value: fc.Arbitrary<T>) => fc.option(value, { nil: undefined });
+const titles = fc.constantFrom('board', 'finance', 'general');
 
-type AnyGrant = (chooser: Chooser) => Grant;
-const grant: fc.Arbitrary<AnyGrant> = fc.oneof(
-  fc.constant<AnyGrant>(() => ({ kind: 'everyone' })),
-  fc.constantFrom(...roles).map(
-    (role): AnyGrant =>
-      () => ({ kind: 'role', role }),
-  ),
-  pick.map(
-    (given): AnyGrant =>
-      (chooser) => ({ kind: 'user', user: chosen(chooser, 'user', given) }),
-  ),
-);
-const grants = fc.array(grant, { maxLength: 3 });
-
-const on = (kind: Kind, make: (name: Name) => Action): fc.Arbitrary<Draft> =>
-  pick.map((given) => (chooser) => make(chosen(chooser, kind, given)));
-const plain = (...actions: Action['do'][]): fc.Arbitrary<Draft> =>
-  fc.constantFrom(...actions).map((name) => () => ({ do: name }) as Action);
-
-const drafts: readonly fc.WeightedArbitrary<Draft>[] = [
+const wish = fc.oneof(
   {
-    weight: 6,
-    arbitrary: fc
-      .record({ text: fc.constantFrom(...texts), into: target, label: fc.option(label, { nil: undefined }) })
-      .map(
-        ({ text, into, label: wanted }): Draft =>
-          (chooser) => ({
-            ...{ do: 'upload', name: chooser.next('document'), text, into: into(chooser) },
-            ...(wanted === undefined ? {} : { label: wanted }),
-          }),
-      ),
-  },
-  {
-    weight: 4,
-    arbitrary: fc
-      .record({
-        document: pick,
-        what: fc.constantFrom('label', 'into', 'edition'),
-        label,
-        into: target,
-        edition: fc.nat(9),
-      })
-      .map(
-        ({ document, what, into, ...values }): Draft =>
-          (chooser) => ({
-            ...{ do: 'change', document: chosen(chooser, 'document', document) },
-            ...(what === 'label' ? { label: values.label } : {}),
-            ...(what === 'into' ? { into: into(chooser) } : {}),
-            ...(what === 'edition' ? { edition: values.edition } : {}),
-          }),
-      ),
-  },
-  { weight: 2, arbitrary: on('document', (document) => ({ do: 'delete', document })) },
-  { weight: 2, arbitrary: on('document', (document) => ({ do: 'look up', document })) },
-  { weight: 1, arbitrary: on('document', (document) => ({ do: 'read', document })) },
-  { weight: 1, arbitrary: on('document', (document) => ({ do: 'download', document })) },
-  {
-    weight: 2,
-    arbitrary: fc.record({ title: fc.constantFrom(...titles), grants }).map(
-      (made): Draft =>
-        (chooser) => ({
-          ...{ do: 'create collection', name: chooser.next('collection'), title: made.title },
-          grants: made.grants.map((given) => given(chooser)),
-        }),
-    ),
+    weight: 5,
+    arbitrary: fc.record({
+      do: fc.constant('upload' as const),
+      into,
+      label: maybe(label),
+      shared: maybe(fc.nat({ max: 1 })),
+    }),
   },
   {
     weight: 3,
-    arbitrary: fc.record({ collection: pick, grants }).map(
-      ({ collection, grants: given }): Draft =>
-        (chooser) => ({
-          ...{ do: 'share', collection: chosen(chooser, 'collection', collection) },
-          grants: given.map((each) => each(chooser)),
-        }),
+    arbitrary: fc.record({
+      do: fc.constant('change' as const),
+      document: target,
+      label: maybe(label),
+      into: maybe(into),
+    }),
+  },
+  {
+    weight: 5,
+    arbitrary: fc.record({ do: fc.constantFrom('delete', 'look up', 'read', 'download'), document: target }),
+  },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant('create collection' as const), title: titles, grants }) },
+  { weight: 3, arbitrary: fc.record({ do: fc.constant('share' as const), collection: target, grants }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('remove collection' as const), collection: target }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant('create key' as const), user: target, scopes }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant('revoke key' as const), key: target }) },
+  {
+    weight: 3,
+    arbitrary: fc.oneof(
+      fc.record({ do: fc.constant('change user' as const), user: target, isActive: fc.boolean() }),
+      fc.record({ do: fc.constant('change user' as const), user: target, role: fc.constantFrom(...roles) }),
+      fc.record({ do: fc.constant('change user' as const), user: target, clearance: label }),
     ),
   },
-  { weight: 1, arbitrary: on('collection', (collection) => ({ do: 'remove collection', collection })) },
+  { weight: 3, arbitrary: fc.record({ do: fc.constant('ask' as const), of: maybe(into) }) },
   {
     weight: 2,
-    arbitrary: fc.record({ user: pick, scopes: fc.constantFrom(...scopeSets) }).map(
-      ({ user, scopes }): Draft =>
-        (chooser) => ({
-          ...{ do: 'create key', name: chooser.next('key'), user: chosen(chooser, 'user', user), scopes },
-        }),
-    ),
+    arbitrary: fc.record({ do: fc.constantFrom('list documents', 'list collections', 'list keys', 'list users') }),
   },
-  { weight: 1, arbitrary: on('key', (key) => ({ do: 'revoke key', key })) },
-  {
-    weight: 2,
-    arbitrary: fc
-      .record({
-        user: pick,
-        what: fc.constantFrom('role', 'clearance', 'isActive'),
-        role: fc.constantFrom(...roles),
-        label,
-        isActive: fc.boolean(),
-      })
-      .map(
-        ({ user, what, ...values }): Draft =>
-          (chooser) => ({
-            ...{ do: 'change user', user: chosen(chooser, 'user', user) },
-            ...(what === 'role' ? { role: values.role } : {}),
-            ...(what === 'clearance' ? { clearance: values.label } : {}),
-            ...(what === 'isActive' ? { isActive: values.isActive } : {}),
-          }),
-      ),
-  },
-  { weight: 3, arbitrary: fc.constant<Draft>(() => ({ do: 'ask' })) },
-  {
-    weight: 2,
-    arbitrary: target.map(
-      (of): Draft =>
-        (chooser) => ({ do: 'ask', of: of(chooser) }),
-    ),
-  },
-  { weight: 3, arbitrary: plain('list documents', 'list collections', 'list keys', 'list users', 'audit', 'usage') },
-  { weight: 1, arbitrary: plain('name the other tenant') },
-];
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('name the other tenant' as const) }) },
+  { weight: 5, arbitrary: fc.record({ do: fc.constant('index' as const), document: target }) },
+);
 
-const plan: fc.Arbitrary<Plan> = fc.record({
-  by: fc.nat(20),
-  isSecond: fc.boolean(),
-  draft: fc.oneof(...drafts),
-  leavesAfter: fc.oneof({ weight: 9, arbitrary: fc.constant(undefined) }, { weight: 1, arbitrary: fc.nat(60) }),
+/** Something to be done; `leavesAfter` turns of the event loop the client is gone. */
+const operation = fc.record({
+  who: number,
+  wish,
+  leavesAfter: fc.oneof(
+    { weight: 10, arbitrary: fc.constant(undefined) },
+    { weight: 1, arbitrary: fc.nat({ max: 12 }) },
+  ),
 });
 
-/** Turns of things done at the same time. */
-export const sequence: fc.Arbitrary<readonly (readonly Plan[])[]> = fc.array(
-  fc.array(plan, { minLength: 1, maxLength: 4 }),
-  { minLength: 1, maxLength: 8 },
-);
+const round = fc.record({
+  operations: fc.tuple(fc.array(operation, { maxLength: 3 }), fc.array(operation, { maxLength: 3 })),
+  /** What strikes the database meanwhile, where it can be struck. */
+  fault: fc.oneof(
+    { weight: 60, arbitrary: fc.constant(undefined) },
+    { weight: 10, arbitrary: fc.constant('kill' as const) },
+    { weight: 1, arbitrary: fc.constant('stall' as const) },
+  ),
+});
+
+/** A sequence. */
+export const sequence = fc.array(round, { minLength: 1, maxLength: 4 });
+
+export type Sequence = typeof sequence extends fc.Arbitrary<infer T> ? T : never;
+export type Operation = Sequence[number]['operations'][0][number];
+
+/** What an operation means now, for one of the tenants. */
+export function meaningOf(
+  { wish }: Operation,
+  own: Side,
+  other: Side,
+  serial: number,
+): Action | { do: 'index'; document: Name } {
+  const named = (kind: Kind, { whose, number }: { whose: string; number: number }): Name => {
+    if (whose === 'nobody') return whose;
+    const made = (whose === 'own' ? own : other).made[kind];
+    return made[number % made.length] ?? 'nobody';
+  };
+  const place = (given: string | { whose: string; number: number }) =>
+    typeof given === 'string' ? given : named('collection', given);
+  const name = `${own.slug}.${serial}`;
+  const meant = (given: readonly ({ kind: 'user'; user: { whose: string; number: number } } | Grant)[]): Grant[] =>
+    given.map((each) =>
+      each.kind === 'user' && typeof each.user !== 'string'
+        ? { kind: 'user', user: named('user', each.user) }
+        : (each as Grant),
+    );
+  switch (wish.do) {
+    case 'upload': {
+      const text =
+        wish.shared === undefined ? `The budget of ${name} is ${own.canary}.` : `The budget is ${wish.shared}.`;
+      const labelled = wish.label === undefined ? {} : { label: wish.label };
+      return { do: wish.do, name, text, into: place(wish.into), ...labelled };
+    }
+    case 'change': {
+      const { label, into } = wish;
+      const fields = {
+        ...(label === undefined ? {} : { label }),
+        ...(into === undefined ? {} : { into: place(into) }),
+      };
+      const edition = Object.keys(fields).length === 0 ? { edition: serial } : {};
+      return { do: wish.do, document: named('document', wish.document), ...fields, ...edition };
+    }
+    case 'create collection':
+      return { do: wish.do, name, title: wish.title, grants: meant(wish.grants) };
+    case 'share':
+      return { do: wish.do, collection: named('collection', wish.collection), grants: meant(wish.grants) };
+    case 'remove collection':
+      return { do: wish.do, collection: named('collection', wish.collection) };
+    case 'create key':
+      return { do: wish.do, name, user: named('user', wish.user), scopes: wish.scopes };
+    case 'revoke key':
+      return { do: wish.do, key: named('key', wish.key) };
+    case 'change user':
+      return { ...wish, user: named('user', wish.user) };
+    case 'ask':
+      return { do: wish.do, ...(wish.of === undefined ? {} : { of: place(wish.of) }) };
+    case 'delete':
+    case 'look up':
+    case 'read':
+    case 'download':
+    case 'index':
+      return { do: wish.do, document: named('document', wish.document) };
+    case 'list documents':
+    case 'list collections':
+    case 'list keys':
+    case 'list users':
+    case 'name the other tenant':
+      return { do: wish.do };
+  }
+}
