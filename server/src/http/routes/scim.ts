@@ -164,7 +164,7 @@ function writingOf<R extends z.ZodType, B extends Body>(kind: Kind<R, B>): reado
         const isAskedFor = kind.sendsChanged || Object.keys(query).length > 0;
         const selection = isAskedFor ? selectionFrom(query) : { attributes: ['meta'] };
         const change = { id: params.id, ifMatch: ifMatchOf(request), selection };
-        const after = sent<R>(await provisioned(services).patch(ctx, change, body.Operations), reply);
+        const after = sent<R>(await provisioned(services).patch(ctx, change, operationsFrom(body)), reply);
         if (isAskedFor) return after;
         reply.code(204).send();
         return answered;
@@ -182,6 +182,11 @@ function writingOf<R extends z.ZodType, B extends Body>(kind: Kind<R, B>): reado
       handle: ({ services, ctx, params, request }) => provisioned(services).remove(ctx, params.id, ifMatchOf(request)),
     }),
   ];
+}
+
+function operationsFrom({ Operations }: z.output<typeof scimPatch>) {
+  // The schema lets these three through, in several spellings.
+  return Operations.map(({ op, ...rest }) => ({ op: op.toLowerCase() as 'add' | 'remove' | 'replace', ...rest }));
 }
 
 function selectionFrom({ attributes, excludedAttributes }: z.output<typeof scimSelection>): ScimSelection {

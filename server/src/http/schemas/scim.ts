@@ -80,14 +80,26 @@ export const newScimUser = z
     userName: names(z.string(), 'user.email')
       .exactOptional()
       .meta({ description: 'The e-mail address that they sign in with. Required.', examples: ['nora@example.com'] }),
-    name: z.looseObject({}).nullable().exactOptional(),
+    name: z
+      .looseObject({})
+      .nullable()
+      .exactOptional()
+      .meta({ examples: [{ givenName: 'Nora', familyName: 'Nilsen' }] }),
     displayName: text,
-    emails: several,
-    active: z.union([z.boolean(), z.string()]).nullable().exactOptional(),
-    roles: several.describe('One role, `[{"value": "analyst"}]`.'),
-    [userExtensionId]: z.looseObject({}).nullable().exactOptional(),
+    emails: several.meta({ examples: [[{ value: 'nora@example.com', type: 'work' }]] }),
+    active: z
+      .union([z.boolean(), z.string()])
+      .nullable()
+      .exactOptional()
+      .meta({ examples: [true] }),
+    roles: several.meta({ description: 'One role.', examples: [[{ value: 'viewer' }]] }),
+    [userExtensionId]: z
+      .looseObject({})
+      .nullable()
+      .exactOptional()
+      .meta({ examples: [{ clearance: 'internal' }] }),
   })
-  .meta({ id: 'NewScimUser' });
+  .meta({ id: 'NewScimUser', required: ['userName'] });
 
 /** A group that comes in. */
 export const newScimGroup = z
@@ -100,7 +112,7 @@ export const newScimGroup = z
       .nullable()
       .exactOptional(),
   })
-  .meta({ id: 'NewScimGroup' });
+  .meta({ id: 'NewScimGroup', required: ['displayName'] });
 
 const operationsMax = 500;
 
@@ -113,15 +125,15 @@ export const scimPatch = z
         z.looseObject({
           op: z
             .string()
-            .transform((op) => op.toLowerCase())
-            .pipe(z.enum(['add', 'remove', 'replace']))
-            .meta({ type: 'string', description: 'add, remove or replace, in any case.', examples: ['replace'] }),
+            .regex(/^(?:[Aa]dd|ADD|[Rr]emove|REMOVE|[Rr]eplace|REPLACE)$/, 'must be add, remove or replace')
+            .meta({ description: 'add, remove or replace; also Add and ADD.', examples: ['replace'] }),
           path: z.string().exactOptional(),
           value: z.unknown().exactOptional(),
         }),
       )
       .min(1)
-      .max(operationsMax),
+      .max(operationsMax)
+      .meta({ examples: [[{ op: 'remove', path: 'externalId' }]] }),
   })
   .meta({ id: 'ScimPatch' });
 
