@@ -1,10 +1,10 @@
 /**
  * Runs inside a network namespace of its own (see support/namespace.ts), where every address in the world is this machine
- * and nothing can leave it: calls all vectors, first with the product's client, then with one that checks nothing.
+ * and nothing can leave it: calls all vectors, first through the entry of the product that the argument names, then with a client that checks
+ * nothing.
  */
 
 import { isAppError } from '../../src/errors.ts';
-import { testEgress } from '../support/egress.ts';
 import { startStubResolver } from './stub-resolver.ts';
 import { setTraps } from './traps.ts';
 import { controls, names, vectors } from './vectors.ts';
@@ -18,16 +18,11 @@ export interface Outcome {
   readonly controlsAnswered: number;
 }
 
-type Call = (url: string) => Promise<string>;
+type Call = (url: string, signal: AbortSignal) => Promise<string>;
 
 const timeoutMs = 5000;
-const egress = testEgress({ EGRESS_HTTP_ALLOWED: 'true', EGRESS_CONNECT_TIMEOUT_MS: '3000' });
-
-const guarded: Call = async (url) => {
-  const answer = await egress.request(url, { signal: AbortSignal.timeout(timeoutMs) });
-  return answer.text();
-};
-const careless: Call = async (url) => (await fetch(url, { signal: AbortSignal.timeout(timeoutMs) })).text();
+const { call: guarded } = (await import(process.argv[2] ?? '')) as { readonly call: Call };
+const careless: Call = async (url, signal) => (await fetch(url, { signal })).text();
 
 async function attack(call: Call): Promise<Outcome> {
   const trapped: string[] = [];
@@ -35,7 +30,7 @@ async function attack(call: Call): Promise<Outcome> {
   for (const { name, url, times } of vectors) {
     for (let time = 0; time < times; time += 1) {
       const before = traps.caught.length;
-      const text = await call(url).catch((error: unknown) => {
+      const text = await call(url, AbortSignal.timeout(timeoutMs)).catch((error: unknown) => {
         if (call === guarded && !isAppError(error)) throw new Error(`${name}: not a refusal`, { cause: error });
         return undefined;
       });
@@ -45,7 +40,7 @@ async function attack(call: Call): Promise<Outcome> {
   }
   let controlsAnswered = 0;
   for (const url of controls) {
-    const text = await call(url).catch((error: unknown) => String(error));
+    const text = await call(url, AbortSignal.timeout(timeoutMs)).catch((error: unknown) => String(error));
     if (text === 'public') controlsAnswered += 1;
   }
   return { trapped, answered, controlsAnswered };

@@ -21,8 +21,8 @@ export function canMakeNamespaces(): boolean {
   }
 }
 
-/** Runs a TypeScript file there; resolves with what it wrote to stdout. Rejects with its stderr when it fails. */
-export async function runInNamespace(script: string): Promise<string> {
+/** Runs a TypeScript file there, with an argument; resolves with what it wrote to stdout. Rejects with its stderr when it fails. */
+export async function runInNamespace(script: string, argument: string): Promise<string> {
   const folder = mkdtempSync(join(tmpdir(), 'genai-namespace-'));
   const resolver = join(folder, 'resolv.conf');
   writeFileSync(resolver, 'nameserver 127.0.0.1\noptions timeout:2 attempts:1\n');
@@ -32,9 +32,9 @@ export async function runInNamespace(script: string): Promise<string> {
     'ip link set lo up',
     'ip route add local 0.0.0.0/0 dev lo',
     'ip -6 route add local ::/0 dev lo 2>/dev/null || true',
-    'exec "$2" "$3"',
+    'exec "$2" "$3" "$4"',
   ].join('\n');
-  const args = ['--net', '--mount', 'sh', '-c', setUp, 'sh', resolver, process.execPath, script];
+  const args = ['--net', '--mount', 'sh', '-c', setUp, 'sh', resolver, process.execPath, script, argument];
   try {
     return (await promisify(execFile)('unshare', args, { timeout: timeoutMs, maxBuffer: 16 * 2 ** 20 })).stdout;
   } finally {
