@@ -58,7 +58,7 @@ export function operatorConnection(
   settings: Config['client'],
   firstRun: FirstRun | undefined,
   options: ConnectionOptions,
-): Connection {
+): Connection & { readonly key: string } {
   const { url, demo } = serverFrom(settings, firstRun, options);
   const key = settings.operatorKey ?? demo?.operator_key;
   if (key !== undefined) return { url, key };

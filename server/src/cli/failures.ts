@@ -18,6 +18,7 @@ export const exitCodes = {
   rateLimited: 6,
   timeout: 7,
   server: 8,
+  findings: 9,
   partial: 10,
 } as const;
 
@@ -35,6 +36,7 @@ export const exitMeanings: Readonly<Record<ExitName, string>> = {
   rateLimited: 'too many requests, or the budget is exhausted',
   timeout: 'no answer in time',
   server: 'the server failed',
+  findings: 'a check found what must not be',
   partial: 'some of the work was done and some was not',
 };
 

@@ -12,6 +12,7 @@ import { addDev } from './commands/dev.ts';
 import { addDoctor } from './commands/doctor.ts';
 import { addCollections, addDocuments } from './commands/documents.ts';
 import { addIngest } from './commands/ingest.ts';
+import { addIsolation } from './commands/isolation.ts';
 import { addKeys } from './commands/keys.ts';
 import { addLogin } from './commands/login.ts';
 import { addOperators } from './commands/operators.ts';
@@ -82,6 +83,7 @@ export function createProgram(surroundings: Surroundings): { readonly program: C
   addServe(program, shell);
   addMigrate(program, shell);
   addDoctor(program, shell);
+  addIsolation(program, shell);
   addConfig(program, shell);
   addOperators(program, shell);
   addBackup(program, shell);

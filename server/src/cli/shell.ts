@@ -36,6 +36,15 @@ export interface Shell {
   readonly anonymousApi: (options: ConnectionOptions) => Api;
   /** The API for a command of operators. */
   readonly operatorApi: (options: ConnectionOptions) => Api;
+  /** The server and credential for a command of operators that makes its requests itself. */
+  readonly operatorServer: (options: ConnectionOptions) => OperatorServer;
+}
+
+/** A server, for an operator. */
+export interface OperatorServer {
+  readonly url: string;
+  readonly key: string;
+  readonly timeoutMs: number;
 }
 
 /** Makes the shell of a program, which need not have read its arguments yet. */
@@ -77,6 +86,10 @@ export function createShell(program: Command, surroundings: Surroundings): Shell
     operatorApi(options) {
       const { settings, firstRun } = clientSettings();
       return createApi(operatorConnection(settings, firstRun, options), settings.timeoutMs);
+    },
+    operatorServer(options) {
+      const { settings, firstRun } = clientSettings();
+      return { ...operatorConnection(settings, firstRun, options), timeoutMs: settings.timeoutMs };
     },
   };
 }

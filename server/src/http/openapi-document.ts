@@ -92,6 +92,7 @@ function describe(operation: Operation, schemas: Schemas): OpenApiOperation {
     tags: [operation.tag],
     'x-permission': typeof access === 'object' ? access.permission : access,
     ...(operation.needs === undefined ? {} : { 'x-needs': operation.needs }),
+    ...(operation.refusals === undefined ? {} : { 'x-refusals': operation.refusals }),
     security: securityOf(operation),
     parameters: [
       ...parameters(operation.params, 'path', schemas),

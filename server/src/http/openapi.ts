@@ -51,6 +51,8 @@ export interface OpenApiOperation {
   readonly security: readonly Readonly<Record<string, readonly string[]>>[];
   /** What the operation needs to succeed that no server has by itself. */
   readonly 'x-needs'?: string;
+  /** The codes with which it refuses as long as that is missing. */
+  readonly 'x-refusals'?: readonly ErrorCode[];
   readonly parameters: readonly (OpenApiParameter | { readonly $ref: string })[];
   readonly requestBody?: { readonly required: true; readonly content: Content };
   readonly responses: Readonly<Record<string, OpenApiResponse>>;

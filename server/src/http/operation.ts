@@ -101,6 +101,8 @@ export interface OperationSpec<P extends z.ZodObject, Q extends z.ZodObject, B e
   readonly errors?: readonly ErrorCode[];
   /** What an operation needs to succeed that no server has by itself, for example `a model endpoint`. */
   readonly needs?: string;
+  /** The codes with which it refuses as long as that is missing: all that `genai isolation verify` can expect of it then. */
+  readonly refusals?: readonly ErrorCode[];
   /** `query` for questions and chats, which end after QUERY_TIMEOUT_MS. */
   readonly deadline?: 'query';
   /** Not rate limited; with `token` it demands METRICS_TOKEN where that is set. */

@@ -144,7 +144,14 @@ export const breakGlassOperations = [
     tag: 'break_glass',
     access: { permission: 'break_glass:manage' },
     body: z
-      .strictObject({ hours: z.int().min(0).max(720).describe('0 takes the consent back.') })
+      .strictObject({
+        hours: z
+          .int()
+          .min(0)
+          .max(720)
+          .meta({ examples: [24] })
+          .describe('0 takes the consent back.'),
+      })
       .meta({ id: 'NewBreakGlassConsent' }),
     success: { status: 200, description: 'The consent.', schema: consent },
     handle: async ({ services, ctx, body }) =>

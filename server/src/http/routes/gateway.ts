@@ -71,6 +71,7 @@ export const gatewayOperations = [
     access: { permission: 'models:read' },
     params: z.object({ id: names(z.string().max(256), 'model.id') }),
     needs: 'a model endpoint',
+    refusals: ['model_not_found'],
     success: { status: 200, description: 'The model.', schema: model },
     errors: ['model_not_found', 'upstream_unavailable'],
     async handle({ services, ctx, params }) {
@@ -90,6 +91,7 @@ export const gatewayOperations = [
     access: { permission: 'chat:create' },
     deadline: 'query',
     needs: 'a model endpoint',
+    refusals: ['model_not_found'],
     body: chatRequest,
     success: {
       status: 200,

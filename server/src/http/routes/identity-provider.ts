@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { signatureAlgorithms } from '../../identity/index.ts';
 import { defineOperation } from '../operation.ts';
 import { snakeCased } from '../schemas/snake-case.ts';
-import { classification, idParams, plainLine, roleName, secretOf, time } from '../schemas/wire.ts';
+import { classification, idParams, names, plainLine, roleName, secretOf, time } from '../schemas/wire.ts';
 
 const access = { permission: 'identity_provider:write' } as const;
 
@@ -16,8 +16,10 @@ const claimRule = z.strictObject({
 });
 
 const settings = {
-  issuer: plainLine(1, 512).describe('Exactly as the provider names itself in its tokens.'),
-  client_id: plainLine(1, 512),
+  issuer: plainLine(1, 512)
+    .meta({ examples: ['https://login.example.com'] })
+    .describe('Exactly as the provider names itself in its tokens.'),
+  client_id: names(plainLine(1, 512)).describe('How the provider knows us.'),
   scopes: z.array(z.string().min(1).max(128)).min(1).max(20),
   algorithms: z
     .array(z.enum(signatureAlgorithms))
@@ -152,6 +154,7 @@ export const identityProviderOperations = [
     tag: 'identity_provider',
     access,
     needs: 'an identity provider',
+    refusals: ['dependency_unavailable'],
     success: { status: 200, description: 'What it publishes.', schema: report },
     errors: ['resource_not_found', 'egress_denied', 'egress_rejected', 'egress_unavailable'],
     handle: async ({ services, ctx }) => snakeCased(await services.identity.provider.look(ctx)),

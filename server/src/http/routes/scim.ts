@@ -10,11 +10,12 @@ import {
   newScimGroup,
   newScimUser,
   scimGroup,
+  scimGroupPatch,
   scimListOf,
   scimListQuery,
-  scimPatch,
   scimSelection,
   scimUser,
+  scimUserPatch,
 } from '../schemas/scim.ts';
 import { idParams } from '../schemas/wire.ts';
 import type { Services } from '../services.ts';
@@ -29,6 +30,7 @@ interface Kind<R extends z.ZodType, B extends Body> {
   readonly named: string;
   readonly resource: R;
   readonly input: B;
+  readonly patch: typeof scimUserPatch | typeof scimGroupPatch;
   /** What becomes of what is deleted. */
   readonly deletion: string;
   /** Whether a change is answered with the resource where nothing of it is asked for; groups can be large. */
@@ -44,6 +46,7 @@ const users = {
   named: 'user',
   resource: scimUser,
   input: newScimUser,
+  patch: scimUserPatch,
   deletion: 'Address, name and all else that is personal are erased; sessions and keys end.',
   sendsChanged: true,
   errors: ['classification_denied', 'state_conflict'],
@@ -56,6 +59,7 @@ const groups = {
   named: 'team',
   resource: scimGroup,
   input: newScimGroup,
+  patch: scimGroupPatch,
   deletion: 'Its members remain; what was granted to it alone is lost to them.',
   sendsChanged: false,
   errors: ['state_conflict'],
@@ -156,7 +160,7 @@ function writingOf<R extends z.ZodType, B extends Body>(kind: Kind<R, B>): reado
       operationId: `patchScim${name}`,
       summary: `Change a ${noun}.`,
       query: scimSelection,
-      body: scimPatch,
+      body: kind.patch,
       success: changed,
       ...(kind.sendsChanged ? {} : { otherResponses: { 204: { description: 'Changed; nothing was asked for.' } } }),
       errors: ['value_taken', 'version_mismatch', ...patchErrors, ...kind.errors],
@@ -184,7 +188,7 @@ function writingOf<R extends z.ZodType, B extends Body>(kind: Kind<R, B>): reado
   ];
 }
 
-function operationsFrom({ Operations }: z.output<typeof scimPatch>) {
+function operationsFrom({ Operations }: z.output<typeof scimUserPatch>) {
   // The schema lets these three through, in several spellings.
   return Operations.map(({ op, ...rest }) => ({ op: op.toLowerCase() as 'add' | 'remove' | 'replace', ...rest }));
 }

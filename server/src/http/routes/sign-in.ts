@@ -102,6 +102,8 @@ export const signInOperations = [
     tag: 'login',
     access: 'public',
     needs,
+    // The code is given to a browser only, after a person signed in with it.
+    refusals: ['login_failed'],
     body: z.strictObject({ code: secretOf(z.string().min(1).max(256), 'sign_in.code') }).meta({ id: 'SignInExchange' }),
     success: { status: 200, description: 'Signed in.', schema: tokenPair },
     errors: ['login_failed'],

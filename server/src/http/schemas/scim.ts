@@ -116,26 +116,51 @@ export const newScimGroup = z
 
 const operationsMax = 500;
 
-/** Changes of a resource. */
-export const scimPatch = z
-  .looseObject({
-    schemas: several,
-    Operations: z
-      .array(
-        z.looseObject({
-          op: z
-            .string()
-            .regex(/^(?:[Aa]dd|ADD|[Rr]emove|REMOVE|[Rr]eplace|REPLACE)$/, 'must be add, remove or replace')
-            .meta({ description: 'add, remove or replace; also Add and ADD.', examples: ['replace'] }),
-          path: z.string().exactOptional(),
-          value: z.unknown().exactOptional(),
-        }),
-      )
-      .min(1)
-      .max(operationsMax)
-      .meta({ examples: [[{ op: 'remove', path: 'externalId' }]] }),
-  })
-  .meta({ id: 'ScimPatch' });
+/** Changes of a resource. `example` is one that any resource of the kind can undergo; `value` describes what it sets. */
+function scimPatch(
+  id: string,
+  value: z.ZodType,
+  example: { readonly op: string; readonly path: string; readonly value: unknown },
+) {
+  return z
+    .looseObject({
+      schemas: several,
+      Operations: z
+        .array(
+          z
+            .looseObject({
+              op: z
+                .string()
+                .regex(/^(?:[Aa]dd|ADD|[Rr]emove|REMOVE|[Rr]eplace|REPLACE)$/, 'must be add, remove or replace')
+                .describe('add, remove or replace; also Add and ADD.'),
+              path: z.string().exactOptional(),
+              value: value.exactOptional(),
+            })
+            .meta({ examples: [example] }),
+        )
+        .min(1)
+        .max(operationsMax),
+    })
+    .meta({ id });
+}
+
+/** Changes of a user. */
+export const scimUserPatch = scimPatch('ScimUserPatch', z.unknown(), {
+  ...{ op: 'replace', path: 'displayName', value: 'Nora Quist' },
+});
+
+/** Changes of a group. */
+export const scimGroupPatch = scimPatch(
+  'ScimGroupPatch',
+  z.unknown().meta({
+    description: 'Whatever the path takes; below `members`, users.',
+    anyOf: [
+      { type: 'array', items: { type: 'object', properties: { value: { type: 'string', 'x-names': ['user.id'] } } } },
+      {},
+    ],
+  }),
+  { op: 'add', path: 'members', value: [] },
+);
 
 /** Names the form of a list. */
 export const listSchema = 'urn:ietf:params:scim:api:messages:2.0:ListResponse';
