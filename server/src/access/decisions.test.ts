@@ -122,18 +122,31 @@ describe('exceeds', () => {
 });
 
 describe('assertCanGrant', () => {
-  it('lets nobody give a permission or clearance that they do not hold', () => {
+  it('lets nobody give a permission or clearance that they do not hold, or the grants of another role', () => {
     const grant = fc.record({ role: anyRole, clearance: fc.constantFrom(...classifications) });
     fc.assert(
       fc.property(anyRole, anyScopes, fc.constantFrom(...classifications), grant, (role, scopes, clearance, given) => {
         const giver = principal({ role, scopes, clearance });
         const holdsAll = permissionNames.every((name) => !roleHolds(given.role, name) || can(giver, name).allowed);
+        const isReached = given.role === role || can(giver, 'collections:read_all').allowed;
         const isCleared = classifications.indexOf(given.clearance) <= classifications.indexOf(clearance);
         const check = () => assertCanGrant({ principal: giver }, { ...given, role: roleNamed(given.role) });
-        if (holdsAll && isCleared) expect(check).not.toThrow();
+        if (holdsAll && isReached && isCleared) expect(check).not.toThrow();
         else expect(check).toThrow();
       }),
     );
+  });
+
+  it('lets nobody give what is granted to a team or person, unless it reaches them or they need no grant', () => {
+    const analyst = { principal: principal({ role: 'analyst', teamIds: ['tem_1'] }) };
+    const denied = expect.toSatisfy((error) => isAppError(error, 'permission_denied'));
+    for (const reader of ['team:tem_1', 'user:usr_1', 'role:analyst', 'everyone:'] as const) {
+      expect(() => assertCanGrant(analyst, { readers: [reader] })).not.toThrow();
+    }
+    for (const reader of ['team:tem_2', 'user:usr_2', 'role:viewer', 'user:tem_1'] as const) {
+      expect(() => assertCanGrant(analyst, { readers: ['team:tem_1', reader] })).toThrow(denied);
+      expect(() => assertCanGrant({ principal: principal({ role: 'admin' }) }, { readers: [reader] })).not.toThrow();
+    }
   });
 
   it('refuses a key scoped for users:write that would make an admin', () => {

@@ -9,8 +9,8 @@ import { type Classification, isWithinClearance, type Principal, type RequestCon
 import { AppError } from '../errors.ts';
 import type { Permission, Role } from './permissions.ts';
 import { fittingRules } from './policy.ts';
-import type { Resource, RuleName } from './rules.ts';
-import { sentenceOf } from './sentences.ts';
+import { type Reader, type Resource, type RuleName, readersFrom } from './rules.ts';
+import { sentenceOf, subjectOf } from './sentences.ts';
 
 /** What a route demands of its caller; every route declares one, or the server refuses to start. */
 export type RouteAccess = { readonly permission: Permission } | 'authenticated' | 'operator' | 'public';
@@ -33,7 +33,11 @@ export interface RuleVerdict {
 /** Rights that somebody is about to be given, directly or by a credential that acts with them. */
 export interface GrantedRights {
   readonly role?: Role;
+  /** Those of a role that is made; one that is held gives its own. */
+  readonly permissions?: readonly Permission[];
   readonly clearance?: Classification;
+  /** Whose grants come with it, other than those of the role: of a team that is joined, of a person who is acted for. */
+  readonly readers?: readonly Reader[];
 }
 
 /** Whether a principal may do something to a resource; without one, whether they may do it at all. */
@@ -88,19 +92,24 @@ function holds({ permissions, scopes }: Principal, name: string): boolean {
 
 /**
  * Nobody gives away what they do not hold: a role only by who holds all its permissions (a scoped API key seldom does), a
- * clearance only by who has it. Setting a password or making a key for somebody gives what that person has.
+ * clearance only by who has it, the grants of a role, team or person only by whom they reach, or who needs no grant.
+ * Setting a password or making a key for somebody gives what that person has.
  * @throws {AppError} permission_denied or classification_denied.
  */
-export function assertCanGrant(ctx: Pick<RequestContext, 'principal'>, { role, clearance }: GrantedRights): void {
-  if (role !== undefined) {
-    const missing = [...role.permissions].find((name) => !can(ctx.principal, name).allowed);
-    if (missing !== undefined) {
-      throw new AppError('permission_denied', {
-        detail: `Giving the role ${role.name} needs ${missing}, which you do not hold.`,
-      });
-    }
+export function assertCanGrant(ctx: Pick<RequestContext, 'principal'>, rights: GrantedRights): void {
+  const { role, permissions = [...(role?.permissions ?? [])], clearance, readers = [] } = rights;
+  const missing = permissions.find((name) => !can(ctx.principal, name).allowed);
+  if (missing !== undefined) {
+    throw new AppError('permission_denied', { detail: `This gives ${missing}, which you do not hold.` });
   }
   if (clearance !== undefined) assertClearance(ctx, clearance);
+  const reached = readersFrom(ctx.principal);
+  const given: readonly Reader[] = role === undefined ? readers : [`role:${role.name}`, ...readers];
+  const foreign = given.find((reader) => !reached.includes(reader));
+  if (foreign !== undefined && !can(ctx.principal, 'collections:read_all').allowed) {
+    const detail = `This gives what is granted to ${subjectOf(foreign)}, which needs collections:read_all.`;
+    throw new AppError('permission_denied', { detail });
+  }
 }
 
 function tenantOf({ tenantId }: Principal): Resource {

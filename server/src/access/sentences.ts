@@ -1,7 +1,7 @@
 /** What each rule says, in one sentence for whoever asks. */
 
 import type { Principal } from '../context.ts';
-import { type Resource, type RuleName, readersFrom } from './rules.ts';
+import { type Reader, type Resource, type RuleName, readersFrom } from './rules.ts';
 
 /** What a rule says of a case that it fits, or that it leaves to others. */
 type Sentence = (fits: boolean, principal: Principal, action: string, resource: Resource) => string;
@@ -17,10 +17,12 @@ export const sentenceOf: Readonly<Record<RuleName, Sentence>> = {
   grant: (fits, principal, _action, resource) => {
     if (fits) return 'The collection is granted neither to the user nor to their role or a team of theirs.';
     const readers = resource.kind === 'tenant' ? [] : resource.readers;
-    const [kind, id] =
-      readersFrom(principal)
-        .find((one) => readers.includes(one))
-        ?.split(':') ?? [];
-    return `The collection is granted to ${kind === 'everyone' ? kind : `the ${kind} ${id}`}.`;
+    return `The collection is granted to ${subjectOf(readersFrom(principal).find((one) => readers.includes(one)))}.`;
   },
 };
+
+/** Whom a grant names, in words. */
+export function subjectOf(reader: Reader = 'everyone:'): string {
+  const [kind, id] = reader.split(':');
+  return kind === 'everyone' ? kind : `the ${kind} ${id}`;
+}

@@ -73,6 +73,8 @@ export async function openTestServer(options: TestServerOptions = {}) {
   const acme = await addTenant(people, services, 'acme', 'enterprise');
   return {
     ...server,
+    /** Statements beyond all walls, to see what there is. */
+    superuser: testDatabase.superuser,
     /** In-process requests. */
     inject: server.app.inject.bind(server.app),
     /** The same with a JSON body and answer, as somebody or nobody. */

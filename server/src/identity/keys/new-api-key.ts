@@ -70,7 +70,10 @@ export function createNewApiKeys({ database, vault, audit, opaqueTokens, ttlDays
     return database.withTenant(acting, async (tx) => {
       const { role, clearance } = await lockOwner(tx, userId);
       // A key of somebody else acts with all that they have.
-      if (isForAnother) assertMayGrant(acting, scopes === undefined ? { role, clearance } : { clearance });
+      if (isForAnother) {
+        const readers = [`user:${userId}`] as const;
+        assertMayGrant(acting, scopes === undefined ? { role, clearance, readers } : { clearance, readers });
+      }
       assertScopes(scopes, acting, role);
       await assertRoom(tx, userId);
       const values = { ...row, scopes: scopes ?? null };

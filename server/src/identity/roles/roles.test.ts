@@ -107,7 +107,12 @@ describe.each(testDatabases)('roles of a tenant on $name', ({ open }) => {
     for (const attempt of attempts) {
       await expect(attempt(holding(admin.ctx, helpdesk))).rejects.toSatisfy(codeIs('permission_denied'));
     }
-    for (const attempt of attempts) await attempt(holding(admin.ctx, [...helpdesk, 'usage:read_all']));
+    // Whoever holds the permissions gives what is granted to the role or the person too, and reads it or may not.
+    const permitted = [...helpdesk, 'usage:read_all'];
+    for (const attempt of attempts) {
+      await expect(attempt(holding(admin.ctx, permitted))).rejects.toThrow('which needs collections:read_all');
+    }
+    for (const attempt of attempts) await attempt(holding(admin.ctx, [...permitted, 'collections:read_all']));
   });
 
   it('count from the next request of their holders, and for keys with scopes', async () => {

@@ -6,7 +6,7 @@
  */
 
 import { and, asc, count, eq, ne, sql } from 'drizzle-orm';
-import { builtInRole, customRole, type Permission } from '../../access/index.ts';
+import { builtInRole, type Permission } from '../../access/index.ts';
 import type { AuditEvent, AuditLog } from '../../audit/index.ts';
 import { builtInRoles } from '../../context.ts';
 import type { Database, TenantTx } from '../../db/index.ts';
@@ -89,7 +89,7 @@ export function createRoles({ database, vault, audit, now }: RolesOptions): Role
         const name = checkedRoleName(input.name);
         const description = checkedDescription(input.description ?? '');
         const permissions = checkedPermissions(input.permissions);
-        assertMayGrant(acting, { role: customRole(name, permissions) });
+        assertMayGrant(acting, { permissions });
         await assertRoom(tx, acting.tenantId);
         const row = { tenantId: acting.tenantId, name, description, permissions: [...permissions] };
         const [made] = await tx.insert(roles).values(row).onConflictDoNothing().returning(columns);
@@ -101,7 +101,7 @@ export function createRoles({ database, vault, audit, now }: RolesOptions): Role
     update: (acting, name, input) =>
       change(acting, async (tx, record) => {
         const before = await lockRole(tx, name);
-        const values = changedValues(acting, name, input);
+        const values = changedValues(acting, input);
         const updated = { ...values, updatedAt: new Date(now()) };
         const [role] = await tx.update(roles).set(updated).where(eq(roles.name, name)).returning(columns);
         if (role === undefined) throw new Error('A locked row must not vanish.');
@@ -140,7 +140,7 @@ function builtInView(name: keyof typeof descriptionsOfBuiltIn): RoleView {
 }
 
 /** The fields that change, checked; at least one. */
-function changedValues(acting: Acting, name: string, { description, permissions }: RoleChange) {
+function changedValues(acting: Acting, { description, permissions }: RoleChange) {
   if (description === undefined && permissions === undefined) {
     throw invalidField('', 'Name at least one of description and permissions.');
   }
@@ -148,7 +148,7 @@ function changedValues(acting: Acting, name: string, { description, permissions 
   if (description !== undefined) checked.description = checkedDescription(description);
   if (permissions !== undefined) {
     checked.permissions = [...checkedPermissions(permissions)];
-    assertMayGrant(acting, { role: customRole(name, checked.permissions) });
+    assertMayGrant(acting, { permissions: checked.permissions });
   }
   return checked;
 }

@@ -10,7 +10,7 @@ import type { AuditEvent, AuditLog } from '../../audit/index.ts';
 import { type Database, isId, newId, type TenantTx } from '../../db/index.ts';
 import { AppError } from '../../errors.ts';
 import type { Vault } from '../../vault/index.ts';
-import { type Acting, assertMay, changeEvent } from '../acting.ts';
+import { type Acting, assertMay, assertMayGrant, changeEvent } from '../acting.ts';
 import { assertCursor, checkedName, type Page, type PageRequest, pageFrom } from '../input.ts';
 import { notFound } from '../refusals.ts';
 import { teamMembers, teams, users } from '../tables.ts';
@@ -129,8 +129,8 @@ export function createTeams({ database, vault, audit, now }: TeamsOptions): Team
       change(acting, async (tx, record) => {
         await lockTeam(tx, id);
         if (!isId('user', userId)) throw notFound();
-        const unknown = await addMembers(tx, acting, id, [userId]);
-        if (unknown.length > 0) throw notFound();
+        assertMayGrant(acting, { readers: [`team:${id}`] });
+        if ((await addMembers(tx, acting, id, [userId])).length > 0) throw notFound();
         await touch(tx, id);
         await record('team.members_changed', id, { added: [userId], removed: [] });
       }),

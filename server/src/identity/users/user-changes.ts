@@ -101,7 +101,9 @@ export function assertAllowed(acting: Acting, { before, held, change, given, adm
   });
   // Whoever sets a password, or the address that a sign-in elsewhere is known by, can log in with all that the user has.
   if (password !== undefined || email !== undefined)
-    assertMayGrant(acting, { role: held, clearance: before.clearance });
+    assertMayGrant(acting, { role: held, clearance: before.clearance, readers: [`user:${before.id}`] });
+  if (status === 'active' && before.status !== 'active')
+    assertMayGrant(acting, { role: given ?? held, clearance: clearance ?? before.clearance });
   const staysAdmin = (role ?? before.role) === 'admin' && (status ?? before.status) === 'active';
   if (!staysAdmin && admins.includes(before.id) && admins.length === 1) {
     throw new AppError('state_conflict', {

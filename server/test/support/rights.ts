@@ -1,0 +1,95 @@
+/** What the rows of a database say that everybody may do, whatever the server thinks. */
+
+import { builtInRole } from '../../src/access/index.ts';
+import { type Classification, classificationsWithin } from '../../src/context.ts';
+import type { TestDatabase } from './database.ts';
+
+/**
+ * Rights by principal. Principals are users, keys, and what makes a principal of whoever has it: a password, a role. A
+ * right is a text such as `ten_1 may audit:read`, `ten_1 sees internal`, `ten_1 reads col_1`.
+ */
+export type Rights = ReadonlyMap<string, ReadonlySet<string>>;
+
+interface UserRow {
+  readonly tenant_id: string;
+  readonly id: string;
+  readonly role: string;
+  readonly clearance: Classification;
+  readonly permissions: readonly string[] | null;
+  readonly tier: string;
+  readonly password: string;
+  readonly is_active: boolean;
+  readonly readable: readonly string[];
+}
+interface KeyRow {
+  readonly id: string;
+  readonly user_id: string;
+  readonly scopes: readonly string[] | null;
+}
+interface RoleRow {
+  readonly tenant_id: string;
+  readonly name: string;
+  readonly permissions: readonly string[];
+}
+
+const usersSql = `
+  select u.tenant_id, u.id, u.role, u.clearance::text, r.permissions, t.tier::text,
+    coalesce(encode(sha256(u.password_hash_sealed), 'hex'), 'none') as password,
+    u.status = 'active' and t.status = 'active' as is_active,
+    array(select distinct c.collection_id from genai.collection_grants c where c.tenant_id = u.tenant_id
+      and (c.subject_kind = 'everyone' or (c.subject_kind, c.subject_id) in (('role', u.role), ('user', u.id))
+        or (c.subject_kind = 'team' and c.subject_id in
+          (select team_id from genai.team_members m where m.tenant_id = u.tenant_id and m.user_id = u.id)))) as readable
+  from genai.users u join genai.tenants t using (tenant_id)
+  left join genai.roles r on r.tenant_id = u.tenant_id and r.name = u.role`;
+
+/** The rights of everybody, now. */
+export async function rightsNow(superuser: TestDatabase['superuser']): Promise<Rights> {
+  const rights = new Map<string, ReadonlySet<string>>();
+  for (const row of (await superuser(usersSql)) as unknown as UserRow[]) {
+    const held = builtInRole(row.role)?.permissions ?? row.permissions ?? [];
+    const all = [
+      ...[...held].map((name) => `${row.tenant_id} may ${name}`),
+      ...classificationsWithin(row.clearance).map((label) => `${row.tenant_id} sees ${label}`),
+      ...row.readable.map((id) => `${row.tenant_id} reads ${id}`),
+      `${row.tenant_id} is ${row.tier}`,
+    ];
+    const active = new Set(row.is_active ? all : []);
+    rights.set(row.id, active).set(`password ${row.password} of ${row.id}`, active);
+  }
+  const keys = await superuser('select id, user_id, scopes from genai.api_keys where revoked_at is null');
+  for (const { id, user_id, scopes } of keys as unknown as KeyRow[]) {
+    rights.set(id, within(rights.get(user_id), scopes ?? undefined));
+  }
+  const made = await superuser('select tenant_id, name, permissions from genai.roles');
+  for (const { tenant_id, name, permissions } of made as unknown as RoleRow[]) {
+    rights.set(`role ${name} of ${tenant_id}`, new Set(permissions.map((one) => `${tenant_id} may ${one}`)));
+  }
+  return rights;
+}
+
+/** The rights that scopes leave. */
+export function within(
+  rights: ReadonlySet<string> | undefined,
+  scopes: readonly string[] | undefined,
+): ReadonlySet<string> {
+  const isLeft = (right: string) =>
+    scopes === undefined || !right.includes(' may ') || scopes.some((name) => right.endsWith(` may ${name}`));
+  return new Set([...(rights ?? [])].filter(isLeft));
+}
+
+/** Who may do what now and could not before, beyond what the caller held and what is there only now. */
+export function gained(before: Rights, after: Rights, held: ReadonlySet<string>): string[] {
+  const known = new Set([...before.values()].flatMap((rights) => [...rights]));
+  const isHeld = (right: string) => {
+    const [tenantId, verb] = right.split(' ');
+    if (verb !== 'reads') return held.has(right);
+    // Nobody could read a new collection before; whoever reads all could read any.
+    return held.has(right) || !known.has(right) || held.has(`${tenantId} may collections:read_all`);
+  };
+  return [...after].flatMap(([principal, rights]) =>
+    [...rights]
+      .filter((right) => before.get(principal)?.has(right) !== true && !isHeld(right))
+      .map((right) => `${principal}: ${right}`),
+  );
+}
