@@ -4,7 +4,7 @@ import { and, asc, eq, ne } from 'drizzle-orm';
 import type { RequestContext } from '../../context.ts';
 import { isId, newId, type TenantTx } from '../../db/index.ts';
 import { AppError } from '../../errors.ts';
-import { assertMay, changeEvent } from '../acting.ts';
+import { assertMay, assertMayGrant, changeEvent } from '../acting.ts';
 import { checkedName } from '../input.ts';
 import { notFound } from '../refusals.ts';
 import type { Complex } from '../scim/attributes.ts';
@@ -15,7 +15,7 @@ import { teamMembers, teams } from '../tables.ts';
 import { addMembers, lockTeam, removeMembers, teamColumns } from '../teams/membership.ts';
 import { listGroups, resourceFromTeam, resourceOf } from './group-reading.ts';
 import { groupType } from './group-type.ts';
-import { assertVersion, type ChangeRequest, changedAt, type Provisioned } from './provisioned.ts';
+import { asGiver, assertVersion, type ChangeRequest, changedAt, type Provisioned } from './provisioned.ts';
 import type { ProvisioningOptions } from './provisioned-users.ts';
 
 /** Most ids in one audit event. */
@@ -141,8 +141,12 @@ async function memberIds(tx: TenantTx, teamId: string): Promise<ReadonlySet<stri
   return new Set(rows.map(({ id }) => id));
 }
 
-/** @throws {AppError} request_invalid when somebody is no user: absent, deleted or of another tenant, all alike. */
+/**
+ * @throws {AppError} request_invalid when somebody is no user: absent, deleted or of another tenant, all alike;
+ * permission_denied when what is granted to the team is not the giver's to give.
+ */
 async function addKnown(tx: TenantTx, ctx: RequestContext, teamId: string, userIds: readonly string[]): Promise<void> {
+  if (userIds.length > 0) assertMayGrant(asGiver(ctx), { readers: [`team:${teamId}`] });
   const [unknown] = userIds.every((id) => isId('user', id)) ? await addMembers(tx, ctx, teamId, userIds) : ['nobody'];
   if (unknown !== undefined) throw valueInvalid({ name: 'members' }, 'names somebody who is no user');
 }
