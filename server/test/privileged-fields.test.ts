@@ -26,7 +26,16 @@ type Credential = Readonly<Record<'authorization', string>>;
 /** What a role of the tenant's own permits that changes people, but not everything. */
 const helpdeskPermissions = [
   ...['users:read', 'users:write', 'keys:read', 'keys:write', 'keys:manage', 'roles:write', 'sessions:write'],
-  ...['query:ask', 'documents:read', 'documents:write', 'collections:read', 'collections:write', 'account:write'],
+  ...[
+    'users:provision',
+    'identity_provider:write',
+    'query:ask',
+    'documents:read',
+    'documents:write',
+    'collections:read',
+    'collections:write',
+    'account:write',
+  ],
 ];
 /** The roles that the tenant makes. */
 const permissionsOfRoles: Readonly<Record<string, readonly string[]>> = {
@@ -174,7 +183,17 @@ function sampleBody({ body, operationId }: Operation, caller: Caller, isComplete
     'collection.name': `Collection ${count}`,
   };
   const schema = z.toJSONSchema(body, { io: 'input', unrepresentable: 'any' }) as JsonSchema;
-  return sampleOf(schema, (reference) => values[reference], isComplete);
+  const sample = sampleOf(schema, (reference) => values[reference], isComplete);
+  return { ...(sample as object), ...correctionsFor(caller)[operationId] };
+}
+
+/** What a schema does not say. */
+function correctionsFor(caller: Caller): Readonly<Record<string, object>> {
+  return {
+    setIdentityProvider: { issuer: 'https://login.acme.example' },
+    patchScimUser: { Operations: [{ op: 'replace', value: { displayName: 'Another name' } }] },
+    patchScimGroup: { Operations: [{ op: 'add', path: 'members', value: [{ value: caller.id }] }] },
+  };
 }
 
 /** The addresses of an operation: of others, of the caller, of the other tenant. */
@@ -234,24 +253,24 @@ function call({ method, bodyMediaType }: Operation, { url, body }: Attempt, cred
 /** Everybody and everything as at first: what one operation changed must not keep the next from being tried. */
 async function restore(): Promise<void> {
   const { acme, superuser } = server;
-  const people: readonly (readonly [id: string, role: string, clearance: string, status: string])[] = [
-    [acme.admin.userId, 'admin', 'restricted', 'active'],
-    [things['suspended'] ?? '', 'everything', 'restricted', 'suspended'],
-    [things['user.id'] ?? '', 'held', 'internal', 'active'],
-    ...Object.values(callers).map(({ id, role }) => [id, role, 'internal', 'active'] as const),
+  const people: readonly (readonly [id: string, email: string, role: string, clearance: string, status: string])[] = [
+    [acme.admin.userId, acme.admin.email, 'admin', 'restricted', 'active'],
+    [things['suspended'] ?? '', 'suspended@acme.example', 'everything', 'restricted', 'suspended'],
+    [things['user.id'] ?? '', 'victim@acme.example', 'held', 'internal', 'active'],
+    ...Object.values(callers).map(({ id, email, role }) => [id, email, role, 'internal', 'active'] as const),
   ];
+  await superuser(`update genai.users set status = 'deleted' where email like 'fuzz-%'`);
   await superuser(
-    `update genai.users u set role = p->>1, clearance = (p->>2)::genai.classification_tier, status = (p->>3)::genai.user_status
+    `update genai.users set email = p->>1, role = p->>2, clearance = (p->>3)::genai.classification_tier,
+       status = (p->>4)::genai.user_status
      from jsonb_array_elements($1::jsonb) as p where id = p->>0`,
     [JSON.stringify(people)],
   );
   for (const [name, permissions] of Object.entries(permissionsOfRoles)) {
     await superuser('update genai.roles set permissions = $2 where name = $1', [name, permissions]);
   }
-  const made = `(select id from genai.users where email like 'fuzz-%')`;
-  await superuser(`delete from genai.api_keys where name like 'sample%' or user_id in ${made}`);
+  await superuser(`delete from genai.api_keys where name like 'sample%'`);
   await superuser('delete from genai.team_members');
-  await superuser(`delete from genai.users where id in ${made}`);
   await superuser(`delete from genai.roles where name like 'role-%'`);
   const ids = [acme.id, things['team.id'], things['user.id']];
   await superuser('insert into genai.team_members (tenant_id, team_id, user_id) values ($1, $2, $3)', ids);

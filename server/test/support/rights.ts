@@ -32,6 +32,19 @@ interface RoleRow {
   readonly permissions: readonly string[];
 }
 
+interface ProviderRow {
+  readonly tenant_id: string;
+  readonly roles: readonly string[];
+  readonly clearances: readonly Classification[];
+}
+
+const providersSql = `
+  select tenant_id,
+    array_remove(array_append(array(select r->>'role' from jsonb_array_elements(rules) as r), default_role), null) as roles,
+    array_remove(array_append(array(select r->>'clearance' from jsonb_array_elements(rules) as r),
+      default_clearance::text), null) as clearances
+  from genai.identity_providers`;
+
 const usersSql = `
   select u.tenant_id, u.id, u.role, u.clearance::text, r.permissions, t.tier::text,
     coalesce(encode(sha256(u.password_hash_sealed), 'hex'), 'none') as password,
@@ -64,6 +77,17 @@ export async function rightsNow(superuser: TestDatabase['superuser']): Promise<R
   const made = await superuser('select tenant_id, name, permissions from genai.roles');
   for (const { tenant_id, name, permissions } of made as unknown as RoleRow[]) {
     rights.set(`role ${name} of ${tenant_id}`, new Set(permissions.map((one) => `${tenant_id} may ${one}`)));
+  }
+  // Whoever signs in through the provider of a tenant gets what its settings name.
+  for (const { tenant_id, roles, clearances } of (await superuser(providersSql)) as unknown as ProviderRow[]) {
+    const given = roles.flatMap((name) => [
+      ...(builtInRole(name)?.permissions ?? rights.get(`role ${name} of ${tenant_id}`) ?? []),
+    ]);
+    const permitted = given.map((one) => (one.includes(' may ') ? one : `${tenant_id} may ${one}`));
+    const seen = clearances
+      .flatMap((clearance) => classificationsWithin(clearance))
+      .map((label) => `${tenant_id} sees ${label}`);
+    rights.set(`provider of ${tenant_id}`, new Set([...permitted, ...seen]));
   }
   return rights;
 }
