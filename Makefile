@@ -9,10 +9,10 @@ TEST ?=
 # More options for vitest, as in `make test VITEST_FLAGS='-t budget'`.
 VITEST_FLAGS ?=
 
-.PHONY: help setup up test test-long lint typecheck format docs docs-check quickstart contract clean
+.PHONY: help setup up test test-long lint typecheck format docs docs-check quickstart contract isolation-mutants clean
 
 help: ## Lists these commands.
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 setup: ## Brings Node.js 24 where needed and installs the npm packages; says what it downloads.
 	@scripts/setup.sh
@@ -24,7 +24,7 @@ test: setup ## Runs all tests, with its own PostgreSQL, Redis and browser. TEST=
 	@exec node scripts/with-services.ts node_modules/.bin/vitest run $(TEST) $(VITEST_FLAGS)
 
 test-long: export GENAI_TEST_LONG = 1
-test-long: test ## Runs all tests including the long ones.
+test-long: test isolation-mutants ## Runs all tests including the long ones, and the deliberate holes.
 
 lint: setup ## Checks style, the import tiers, and that nothing is unused.
 	@npm run --silent lint
@@ -46,6 +46,9 @@ quickstart: setup ## Runs the quick start of the README on a new data folder and
 
 contract: setup ## Sends 20,000 requests made from the API description, with Schemathesis from PyPI, and checks every answer.
 	@npm run --silent bench -- contract
+
+isolation-mutants: setup ## Plants holes in the walls between tenants, one by one, and demands that a test finds each.
+	@exec node scripts/with-services.ts node scripts/isolation-mutants.ts
 
 clean: ## Removes everything that setup and the tests made, not the data folder.
 	@rm -rf node_modules server/node_modules runtime/node_modules coverage
