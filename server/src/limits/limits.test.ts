@@ -136,6 +136,15 @@ describe('reserving tokens and money', () => {
 });
 
 describe('the budget of a month', () => {
+  it('is that of each tenant, whatever others spend', async () => {
+    const limits = limitsWith({ loadSpent: async (tenantId) => (tenantId === 'ten_a' ? 90n : 1n) });
+    await limits.reserve(by('key_1'), bound(1, 10n));
+    await expect(limits.reserve(by('key_1'), bound(1, 1n))).rejects.toMatchObject({ code: 'insufficient_quota' });
+    await limits.reserve(by('key_2', 'ten_b'), bound(1, 99n));
+    expect(await limits.budget(by('key_1'))).toMatchObject({ spentNano: 90n, reservedNano: 10n });
+    expect(await limits.budget(by('key_2', 'ten_b'))).toMatchObject({ spentNano: 1n, reservedNano: 99n });
+  });
+
   it('begins with what the ledger knows, asked once however many need it', async () => {
     const asked: string[] = [];
     const limits = limitsWith({
