@@ -293,6 +293,18 @@ describe.each(testDatabases)('signing in with an organisation on $name', ({ open
       expect(test.provider.count('/token')).toBe(before);
     });
 
+    it('has nothing written before the provider confirmed it, however many begin', async () => {
+      const tables = ['sign_ins', 'audit_events', 'security_events', 'user_identities'];
+      const counts = () =>
+        test.server.testDatabase.superuser(
+          `select ${tables.map((table) => `(select count(*)::int from genai.${table}) as ${table}`).join(', ')}`,
+        );
+      const before = await counts();
+      const beginnings = await Promise.all(Array.from({ length: 50 }, () => test.browser().begin('acme')));
+      expect(beginnings.every(({ origin }) => origin === test.provider.issuer)).toBe(true);
+      expect(await counts()).toEqual(before);
+    });
+
     it('is refused when the person turned away at the provider', async () => {
       test.provider.be(undefined);
       expect(test.told(await test.signIn())).toEqual(failed);
