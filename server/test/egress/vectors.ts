@@ -4,6 +4,8 @@
  * `{to}` in a redirect is what a public server sends the client to. Names are answered by the stub resolver as `names` says.
  */
 
+import { unreachableAddress } from '../support/namespace.ts';
+
 /** A public address of the example domain, and one beside it; the only two that may be called. */
 export const publicAddresses = ['93.184.216.34', '2606:2800:220:1::5'] as const;
 
@@ -122,6 +124,8 @@ export const names: Readonly<Record<string, Name>> = {
   'mixed.example': { answers: [[publicAddress, '10.0.0.5']] },
   'mixed-last.example': { answers: [['10.0.0.5', publicAddress]] },
   'mixed6.example': { answers: [[publicAddress, '::1']] },
+  'dead-first.example': { answers: [[unreachableAddress, '10.0.0.5']] },
+  'dead-first6.example': { answers: [[unreachableAddress, '::1']] },
   'alias.example': { alias: 'n0.example' },
   'alias-of-alias.example': { alias: 'alias.example' },
   'many.example': { answers: [Array.from({ length: 80 }, (_, last) => `93.184.217.${last + 1}`)] },
@@ -151,6 +155,8 @@ export const vectors: readonly Vector[] = [
   once('a public and a private address', 'http://mixed.example/'),
   once('a private and a public address', 'http://mixed-last.example/'),
   once('a public address and loopback of IPv6', 'http://mixed6.example/'),
+  once('a public address where nobody is and a private one', 'http://dead-first.example/'),
+  once('a public address where nobody is and loopback of IPv6', 'http://dead-first6.example/'),
   once('another name for loopback', 'http://alias.example/'),
   once('another name for another name', 'http://alias-of-alias.example/'),
   once('more addresses than any name has', 'http://many.example/'),

@@ -11,6 +11,9 @@ import { promisify } from 'node:util';
 
 const timeoutMs = 180_000;
 
+/** The one address in the namespace that is not this machine's. */
+export const unreachableAddress = '93.184.218.1';
+
 /** Whether this process may make one; it takes Linux, root or the like, and the programs unshare and ip. */
 export function canMakeNamespaces(): boolean {
   try {
@@ -31,6 +34,8 @@ export async function runInNamespace(script: string, argument: string): Promise<
     'mount --bind "$1" "$(readlink -f /etc/resolv.conf)"',
     'ip link set lo up',
     'ip route add local 0.0.0.0/0 dev lo',
+    // A public address where nobody is, so that whoever connects goes on to the next.
+    `ip route add unreachable ${unreachableAddress} table local`,
     'ip -6 route add local ::/0 dev lo 2>/dev/null || true',
     'exec "$2" "$3" "$4"',
   ].join('\n');
