@@ -2,8 +2,8 @@
 
 import pg from 'pg';
 
-/** Any constant; all our processes agree on it. */
-const advisoryLockKey = 7_368_911_203;
+/** All our processes agree on it; not the key of migrations, nor the one by which a server claims the database. */
+const advisoryLockKey = 7_368_911_204;
 
 /** What may be done as the owner: single statements of our own making, one process at a time. */
 export interface OwnerStatements {
