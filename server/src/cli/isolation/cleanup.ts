@@ -24,13 +24,20 @@ export interface CleanupOptions {
 /** Removes everything that it can. Resolves with what remains, in sentences. */
 export async function cleanUp(options: CleanupOptions): Promise<readonly string[]> {
   const { description, sides, tenantIds, call, operatorHeaders } = options;
+  const remains: string[] = [];
   const removers = description.operations.flatMap((operation) => {
     const kind = kindRemovedBy(operation, description);
     return kind === undefined ? [] : [{ operation, kind }];
   });
   for (const { side, credentials } of sides)
-    for (const { operation, kind } of removers) await removeAll(operation, kind, side, credentials, options);
-  const remains: string[] = [];
+    for (const { operation, kind } of removers) {
+      try {
+        await removeAll(operation, kind, side, credentials, options);
+      } catch (error) {
+        // The tenants are deleted all the same.
+        remains.push(`Not every ${kind} could be removed: ${messageOf(error)}`);
+      }
+    }
   for (const id of tenantIds) {
     try {
       await call('updateTenant', { path: { id }, body: { status: 'deleted' } }, operatorHeaders);
@@ -38,10 +45,14 @@ export async function cleanUp(options: CleanupOptions): Promise<readonly string[
         `Tenant ${id} is marked as deleted; its row, its users and its audit log stay, as those of every deleted tenant.`,
       );
     } catch (error) {
-      remains.push(`Tenant ${id} could not be deleted: ${error instanceof Error ? error.message : String(error)}`);
+      remains.push(`Tenant ${id} could not be deleted: ${messageOf(error)}`);
     }
   }
   return remains;
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 /** The kind of thing whose id alone an operation takes to remove it. Users and keys go with their tenant. */
