@@ -154,7 +154,7 @@ export const identityProviderOperations = [
     tag: 'identity_provider',
     access,
     needs: 'an identity provider',
-    refusals: ['dependency_unavailable'],
+    refusals: ['dependency_unavailable', 'egress_unavailable'],
     success: { status: 200, description: 'What it publishes.', schema: report },
     errors: ['resource_not_found', 'egress_denied', 'egress_rejected', 'egress_unavailable'],
     handle: async ({ services, ctx }) => snakeCased(await services.identity.provider.look(ctx)),

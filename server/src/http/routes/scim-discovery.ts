@@ -5,6 +5,7 @@ import { AppError } from '../../errors.ts';
 import { resourceTypeView, schemaView, scimPageSizeMax } from '../../identity/index.ts';
 import { defineOperation } from '../operation.ts';
 import { listSchema, scimListOf } from '../schemas/scim.ts';
+import { names } from '../schemas/wire.ts';
 import type { Services } from '../services.ts';
 
 const root = '/scim/v2';
@@ -120,7 +121,7 @@ export const scimDiscoveryOperations = [
     summary: 'Read a kind of resources.',
     tag: 'scim',
     access,
-    params: z.object({ name: z.string().max(100) }),
+    params: z.object({ name: names(z.string().max(100)).meta({ examples: ['User'] }) }),
     success: { status: 200, description: 'The kind.', schema: resourceType },
     handle: async ({ services, params }) =>
       typeResource(existing(typesIn(services).find(({ name }) => name === params.name))),
@@ -144,7 +145,7 @@ export const scimDiscoveryOperations = [
     summary: 'Read a schema with its attributes.',
     tag: 'scim',
     access,
-    params: z.object({ urn: z.string().max(200) }),
+    params: z.object({ urn: names(z.string().max(200)).meta({ examples: [`${core}:User`] }) }),
     success: { status: 200, description: 'The schema.', schema },
     handle: async ({ services, params }) =>
       schemaResource(existing(schemasIn(services).find(({ id }) => id === params.urn))),
