@@ -52,7 +52,7 @@ export function sampleOf(schema: JsonSchema, namedValues: NamedValues, complete:
   }
 }
 
-const texts = ['sample', 'sample-1', '123456', 'A sample of a text.'];
+const texts = ['sample', 'replace', 'sample-1', '123456', 'A sample of a text.'];
 
 function textFor({ pattern, allOf = [], minLength = 0 }: JsonSchema): string {
   const patterns = [pattern, ...allOf.map((part) => part.pattern)].filter((one) => one !== undefined);
