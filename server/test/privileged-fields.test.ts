@@ -7,7 +7,7 @@
  * Operations come from the list of routes and bodies from their schemas, so that a new route is covered by itself.
  */
 
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { z } from 'zod';
 import { builtInRole, permissionNames } from '../src/access/index.ts';
 import { AppError } from '../src/errors.ts';
@@ -319,7 +319,9 @@ async function forgeries(): Promise<unknown> {
 }
 
 describe('no field of a body raises anybody beyond the caller', () => {
-  const cases = roles.flatMap((role) => credentialKinds.map((kind) => [role, kind] as const));
+  // A key without scopes may do what a session may; that it is so for every field is for runs that have the time.
+  const kinds = credentialKinds.filter((kind) => kind !== 'key' || inject('isLong'));
+  const cases = roles.flatMap((role) => kinds.map((kind) => [role, kind] as const));
   it.each(cases)('who is %s by %s', (role, kind) => tryAll(callers[role], kind), 600_000);
 
   it('was tried with valid bodies, on every operation that a tenant may call', () => {
