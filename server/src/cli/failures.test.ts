@@ -19,6 +19,7 @@ describe('exit codes', () => {
       rateLimited: 6,
       timeout: 7,
       server: 8,
+      findings: 9,
       partial: 10,
     });
   });
