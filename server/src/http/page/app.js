@@ -8,6 +8,7 @@ import { connectAccount, forgetAccount, showAccount } from './account.js';
 
 const element = (id) => document.getElementById(id);
 const pollMs = 1000;
+const usageLooksMax = 10;
 
 let tokens;
 let renewing;
@@ -185,6 +186,16 @@ async function showUsage() {
   element('no-usage').hidden = data.length > 0;
 }
 
+/** The cost of a question is written soon after its answer, not before: looks until it is there. */
+async function showNewUsage() {
+  const shownBefore = element('usage-rows').textContent;
+  for (let looks = 0; looks < usageLooksMax; looks++) {
+    await showUsage();
+    if (element('usage-rows').textContent !== shownBefore) return;
+    await new Promise((resolve) => setTimeout(resolve, pollMs));
+  }
+}
+
 async function ask(event) {
   const { question } = Object.fromEntries(new FormData(event.target));
   const citations = [];
@@ -213,7 +224,7 @@ async function ask(event) {
   } finally {
     element('stop').hidden = true;
   }
-  await showUsage();
+  await showNewUsage();
 }
 
 const say = (text) => {
