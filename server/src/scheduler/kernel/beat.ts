@@ -1,0 +1,82 @@
+/** Hears a pod: it lives, wants to run so many jobs at once, and holds these. */
+
+import { jobFrom } from './enqueue.ts';
+import { charge } from './fairness.ts';
+import { showRoom, takeOff } from './flights.ts';
+import { grantedMessage } from './grant.ts';
+import type { Flight, Reply } from './operations.ts';
+import { tenantFor } from './queues.ts';
+import { createSortedSet } from './sorted-set.ts';
+import { found, idOf, type Job, type Pod, type PoolState, tenantOf } from './state.ts';
+import { type Step, tell } from './step.ts';
+
+/** Jobs whose grant is repeated in one beat. */
+const repeatsMax = 64;
+
+/** What a pod learns of itself. */
+type Heard = Required<Pick<Reply, 'generation' | 'staleJobIds' | 'isNewPod'>>;
+
+/** Renews the lease of the pod that asks, and holds what it says of its jobs against what is known. */
+export function beat(step: Step, generation: string, workers: number, flights: readonly Flight[]): Heard {
+  const { state, podId } = step;
+  const isNewPod = !state.pods.has(podId);
+  const pod = state.pods.get(podId) ?? newPod(state, podId);
+  setWorkers(state, pod, workers);
+  state.timers.add(`lease:${podId}`, state.nowMs + state.policy.leaseMs);
+  const staleJobIds: string[] = [];
+  const held = new Set<string>();
+  for (const flight of flights) {
+    const job = state.jobs.get(flight.jobId) ?? adopted(state, pod, flight, generation);
+    if (job === undefined || job.podId !== podId || job.nonce !== flight.nonce) {
+      staleJobIds.push(flight.jobId);
+      continue;
+    }
+    held.add(job.id);
+    if (flight.progressCost > job.chargedCost) {
+      charge(state, tenantOf(state, job), job.chargedCost, flight.progressCost);
+      job.chargedCost = flight.progressCost;
+    }
+  }
+  repeatGrants(step, pod, held);
+  return { generation: state.generation, staleJobIds, isNewPod };
+}
+
+/** Changes how many jobs a pod wants to run at once. */
+export function setWorkers(state: PoolState, pod: Pod, workers: number): void {
+  if (pod.workers === workers) return;
+  state.workers += workers - pod.workers;
+  pod.workers = workers;
+  state.areCapsStale = true;
+  showRoom(state, pod);
+}
+
+function newPod(state: PoolState, id: string): Pod {
+  const pod: Pod = { id, workers: 0, inFlight: 0, jobs: createSortedSet(), inbox: [] };
+  state.pods.set(id, pod);
+  return pod;
+}
+
+/** Takes back a running job that a state before this one knew. */
+function adopted(state: PoolState, pod: Pod, flight: Flight, generation: string): Job | undefined {
+  if (generation === state.generation) return undefined;
+  const job = jobFrom(state, flight.job);
+  tenantFor(state, job);
+  state.jobs.set(job.id, job);
+  takeOff(state, job, pod, flight.nonce);
+  job.state = 'running';
+  job.chargedCost = flight.progressCost;
+  return job;
+}
+
+/** Repeats grants that the pod does not name: the message may be lost, or on its way. */
+function repeatGrants(step: Step, pod: Pod, held: ReadonlySet<string>): void {
+  const { state } = step;
+  let repeats = 0;
+  for (const name of pod.jobs.names()) {
+    if (repeats === repeatsMax) return;
+    const job = found(state.jobs.get(idOf(name)), name);
+    if (job.nonce === undefined || held.has(job.id)) continue;
+    repeats += 1;
+    tell(step, pod.id, grantedMessage(job, state.nowMs));
+  }
+}
