@@ -51,7 +51,9 @@ const walls = [
   {
     name: 'cryptography',
     builtin: 'crypto',
-    modules: ['vault', 'identity', 'audit', 'config', 'db', 'documents', 'blobs', 'cache', 'query', 'http', 'cli'],
+    modules: [
+      ...['vault', 'identity', 'audit', 'config', 'db', 'redis', 'documents', 'blobs', 'cache', 'query', 'http', 'cli'],
+    ],
   },
   { name: 'child-process', builtin: 'child_process', modules: ['documents', 'cli'] },
   { name: 'log', packages: ['pino'], modules: ['telemetry', 'context'] },

@@ -40,6 +40,7 @@ const observedIn: Readonly<Record<string, readonly string[]>> = {
   'test/bad-input.test.ts': ['BODY_BYTES_MAX', 'HEADER_BYTES_MAX'],
   'test/bad-documents.test.ts': ['UPLOAD_BYTES_MAX', 'DOCUMENT_PAGES_MAX', 'DOCUMENT_TEXT_CHARACTERS_MAX'],
   'test/command-line.test.ts': ['PORT', 'GENAI_DATA_DIR', 'ALLOW_EMBEDDED_DATABASE_IN_PRODUCTION'],
+  'src/redis/redis.test.ts': ['REDIS_CLUSTER', 'REDIS_CLUSTER_NODES'],
   'src/db/open.test.ts': ['DATABASE_URL', 'DATABASE_OWNER_URL'],
   'src/http/headers.test.ts': ['APP_ENV', 'CORS_ORIGINS'],
   'src/http/server.test.ts': ['HTTP_CONNECTIONS_MAX', 'KEEP_ALIVE_TIMEOUT_MS'],

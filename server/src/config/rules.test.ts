@@ -44,8 +44,15 @@ describe('rules between settings', () => {
     ['EGRESS_PORTS', '65536'],
     ['EGRESS_PORTS', '9001-9000'],
     ['EGRESS_PORTS', 'https'],
+    ['REDIS_CLUSTER_NODES', 'redis-2:6379'],
   ])('refuse %s=%s, which would mean something else to everybody', (env, value) => {
     expect(problemsOf({ [env]: value }).map((problem) => problem.env)).toEqual([env]);
+  });
+
+  it('refuse a node of a cluster without its port', () => {
+    const cluster = (nodes: string) => problemsOf({ REDIS_CLUSTER: 'true', REDIS_CLUSTER_NODES: nodes });
+    expect(cluster('redis-2').map((problem) => problem.env)).toEqual(['REDIS_CLUSTER_NODES']);
+    expect(cluster('redis-2:6379, [::1]:7000')).toEqual([]);
   });
 
   it.each<[what: string, env: string, spoiled: Record<string, string>]>([

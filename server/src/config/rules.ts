@@ -129,6 +129,16 @@ const rules: readonly Rule[] = [
           fix: 'Write ports from 1 to 65535, and ranges as 9000-9099.',
         };
   },
+  ({ redis }) =>
+    redis.clusterNodes.length > 0 && !redis.isCluster
+      ? { env: 'REDIS_CLUSTER_NODES', problem: 'is set although REDIS_CLUSTER is off', fix: 'Set REDIS_CLUSTER=true.' }
+      : undefined,
+  ({ redis }) => {
+    const wrong = redis.clusterNodes.find((node) => !/^(\[[0-9a-f:]+\]|[^:]+):\d{1,5}$/i.test(node));
+    return wrong === undefined
+      ? undefined
+      : { env: 'REDIS_CLUSTER_NODES', problem: `names \`${wrong}\`, without a port`, fix: 'Write each as host:port.' };
+  },
   ({ llm }) =>
     llm.outputTokensMax >= llm.contextTokensMax * 10
       ? {

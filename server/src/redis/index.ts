@@ -1,3 +1,4 @@
-/** Connections to Redis or Valkey. */
+/** Connections to Redis or Valkey, and the scripts that run there. */
 
 export { createRedisPool, type RedisPool } from './redis.ts';
+export { createScripts, type RunScript, type ScriptInputs } from './script.ts';

@@ -2,7 +2,6 @@
 
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import type { Config } from '../../config/index.ts';
 import { inspectPostgres, type PostgresInspection } from '../../db/index.ts';
 import { createEgress } from '../../egress/index.ts';
@@ -17,7 +16,6 @@ const postgresMajorMin = 15;
 const clockDifferenceMsMax = 5000;
 const endpointTimeoutMs = 10_000;
 const modelListBytesMax = 16 * 1024 * 1024;
-const pingIntervalMs = 100;
 
 type Result = Omit<Finding, 'check'>;
 
@@ -97,17 +95,11 @@ function postgresFindings({ version, vectorVersion, clockAheadMs, migrations, ho
 async function pingRedis(url: string, settings: Omit<Config['redis'], 'url'>): Promise<void> {
   let lastError: Error | undefined;
   const pool = createRedisPool({ url, ...settings, poolSize: 1, onError: (error) => (lastError = error) });
-  const endMs = Date.now() + settings.connectTimeoutMs;
   try {
-    // The pool connects in the background and refuses commands until it has.
-    for (;;) {
-      try {
-        return await pool.ping();
-      } catch (error) {
-        if (Date.now() > endMs) throw lastError ?? error;
-        await delay(pingIntervalMs);
-      }
-    }
+    await pool.ready();
+    await pool.ping();
+  } catch (error) {
+    throw lastError ?? error;
   } finally {
     await pool.close();
   }

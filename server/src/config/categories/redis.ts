@@ -1,4 +1,4 @@
-import { integer, optionalUrl } from '../setting.ts';
+import { boolean, integer, list, optionalUrl } from '../setting.ts';
 
 /** Redis 7 or Valkey 8; without it the server is the only one on its data. */
 export const redis = {
@@ -7,6 +7,15 @@ export const redis = {
     schemes: ['redis', 'rediss'],
     secret: true,
     description: 'Redis or Valkey shared by all server processes; empty means that there is one process.',
+  }),
+  isCluster: boolean({
+    env: 'REDIS_CLUSTER',
+    default: false,
+    description: 'Whether REDIS_URL is a node of a Redis Cluster; the other nodes are learnt from it.',
+  }),
+  clusterNodes: list({
+    env: 'REDIS_CLUSTER_NODES',
+    description: 'Further nodes of the cluster as host:port, asked when that of REDIS_URL does not answer.',
   }),
   poolSize: integer({
     env: 'REDIS_POOL_SIZE',
