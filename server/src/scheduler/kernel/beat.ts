@@ -4,17 +4,17 @@ import { jobFrom } from './enqueue.ts';
 import { charge } from './fairness.ts';
 import { showRoom, takeOff } from './flights.ts';
 import { grantedMessage } from './grant.ts';
-import type { Flight, Reply } from './operations.ts';
+import type { Flight, PoolView, Reply } from './operations.ts';
 import { tenantFor } from './queues.ts';
 import { createSortedSet } from './sorted-set.ts';
-import { found, idOf, type Job, type Pod, type PoolState, tenantOf } from './state.ts';
+import { found, idOf, type Job, type Pod, type PoolState, slotsOf, tenantOf } from './state.ts';
 import { type Step, tell } from './step.ts';
 
 /** Jobs whose grant is repeated in one beat. */
 const repeatsMax = 64;
 
 /** What a pod learns of itself. */
-type Heard = Required<Pick<Reply, 'generation' | 'staleJobIds' | 'isNewPod'>>;
+type Heard = Required<Pick<Reply, 'generation' | 'staleJobIds' | 'isNewPod' | 'pool'>>;
 
 /** Renews the lease of the pod that asks, and holds what it says of its jobs against what is known. */
 export function beat(step: Step, generation: string, workers: number, flights: readonly Flight[]): Heard {
@@ -38,7 +38,13 @@ export function beat(step: Step, generation: string, workers: number, flights: r
     }
   }
   repeatGrants(step, pod, held);
-  return { generation: state.generation, staleJobIds, isNewPod };
+  return { generation: state.generation, staleJobIds, isNewPod, pool: viewOf(state) };
+}
+
+function viewOf(state: PoolState): PoolView {
+  const { inFlight, queuedAttached, queuedDetached } = state;
+  const servedCost = [...state.tiers.values()].reduce((sum, tier) => sum + tier.servedCost, 0);
+  return { slots: slotsOf(state), inFlight, queuedAttached, queuedDetached, servedCost };
 }
 
 /** Changes how many jobs a pod wants to run at once. */

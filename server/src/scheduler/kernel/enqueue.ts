@@ -1,6 +1,7 @@
 /** Queues a job, and makes room for it where the pool is full of a heavier tenant's. */
 
-import type { NewJob, Status } from './operations.ts';
+import { shareMillionthsOf } from './fairness.ts';
+import type { Backlog, NewJob, Status } from './operations.ts';
 import { drop, heaviness, queue } from './queues.ts';
 import { found, idOf, type Job, numbered, type PoolState, type Tenant } from './state.ts';
 import { type Step, tell } from './step.ts';
@@ -51,6 +52,13 @@ export function jobFrom(state: PoolState, newJob: NewJob): Job {
 /** Where a job that comes now stands: less urgent ones as if they had come later, so that none waits for ever. */
 export function orderOf({ nowMs, policy }: PoolState, priority: number): number {
   return nowMs + (policy.bandOffsetsMs[priority] ?? 0);
+}
+
+/** What stands before another job of a tenant; one that has nothing waiting is held up by others alone. */
+export function backlogOf(state: PoolState, tenantId: string): Backlog {
+  const tenant = state.tenants.get(tenantId);
+  if (tenant?.isActive !== true) return { queuedCost: 0, shareMillionths: 0 };
+  return { queuedCost: tenant.queuedCost, shareMillionths: shareMillionthsOf(state, tenant) };
 }
 
 function roomForDetached(state: PoolState, { tenantId, queueMax }: NewJob): Status | undefined {

@@ -41,6 +41,12 @@ export function capOf(state: PoolState, tenant: Tenant): number {
   return Math.max(literal, Math.ceil(part / (state.activeTierWeight * tier.activeWeight)));
 }
 
+/** What a tenant that waits is entitled to, in millionths of the pool. */
+export function shareMillionthsOf(state: PoolState, tenant: Tenant): number {
+  const tier = tierOf(state, tenant);
+  return Math.floor((1_000_000 * tier.weight * tenant.weight) / (state.activeTierWeight * tier.activeWeight));
+}
+
 /** Puts a tenant where it belongs after what it waits for, holds or may hold has changed. */
 export function place(state: PoolState, tenant: Tenant): void {
   count(state, tenant);

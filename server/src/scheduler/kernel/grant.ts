@@ -93,8 +93,8 @@ function grantTo(step: Step, tenant: Tenant): void {
 }
 
 /** What a pod is told about a job that it is to run. */
-export function grantedMessage({ id, nonce = '', attempts, queuedAtMs }: Job, nowMs: number) {
-  return { type: 'granted', jobId: id, nonce, attempts, waitedMs: nowMs - queuedAtMs } as const;
+export function grantedMessage({ id, tenantId, kind, nonce = '', attempts, queuedAtMs }: Job, nowMs: number) {
+  return { type: 'granted', jobId: id, tenantId, kind, nonce, attempts, waitedMs: nowMs - queuedAtMs } as const;
 }
 
 /** The first of a tenant's jobs, of either kind. */

@@ -9,7 +9,7 @@ import { configure, redrive, setCapacity, setTenant } from './administer.ts';
 import { beat } from './beat.ts';
 import { cancel } from './cancel.ts';
 import { doWhatIsDue, reap } from './due.ts';
-import { enqueue } from './enqueue.ts';
+import { backlogOf, enqueue } from './enqueue.ts';
 import { grant } from './grant.ts';
 import type { Operation, Reply, Status } from './operations.ts';
 import { settle, start } from './settle.ts';
@@ -28,9 +28,14 @@ export function transition(state: PoolState, operation: Operation, nowMs: number
 }
 
 function act(step: Step, operation: Operation): Omit<Reply, 'messages' | 'hasMore'> {
-  if (operation.type !== 'beat') return { status: statusOf(step, operation) };
-  const { generation, workers, flights } = operation;
-  return { status: 'ok', ...beat(step, generation, workers, flights) };
+  if (operation.type === 'beat') {
+    const { generation, workers, flights } = operation;
+    return { status: 'ok', ...beat(step, generation, workers, flights) };
+  }
+  const status = statusOf(step, operation);
+  const isRefused = status === 'tenant_queue_full' || status === 'pool_queue_full';
+  if (operation.type !== 'enqueue' || !isRefused) return { status };
+  return { status, backlog: backlogOf(step.state, operation.job.tenantId) };
 }
 
 function statusOf(step: Step, operation: Exclude<Operation, { type: 'beat' }>): Status {

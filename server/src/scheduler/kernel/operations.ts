@@ -116,6 +116,8 @@ export type Message =
   | {
       readonly type: 'granted';
       readonly jobId: string;
+      readonly tenantId: string;
+      readonly kind: JobKind;
       readonly nonce: string;
       readonly attempts: number;
       readonly waitedMs: number;
@@ -143,6 +145,24 @@ export type Status =
   /** The job runs elsewhere; its pod was told. */
   | 'cancelling';
 
+/** What stands before a job that was refused. */
+export interface Backlog {
+  /** Estimated cost of its tenant's attached jobs that wait. */
+  readonly queuedCost: number;
+  /** What the tenant is entitled to, in millionths of the pool. */
+  readonly shareMillionths: number;
+}
+
+/** The pool in numbers. */
+export interface PoolView {
+  readonly slots: number;
+  readonly inFlight: number;
+  readonly queuedAttached: number;
+  readonly queuedDetached: number;
+  /** Cost charged since the pool began, corrections included. */
+  readonly servedCost: number;
+}
+
 /** The answer to an operation. */
 export interface Reply {
   readonly status: Status;
@@ -150,6 +170,10 @@ export interface Reply {
   readonly messages: readonly Message[];
   /** Work was left for another `grant` right away. */
   readonly hasMore: boolean;
+  /** Why it has to wait, when a queue was full. */
+  readonly backlog?: Backlog;
+  /** How the pool does; of a beat. */
+  readonly pool?: PoolView;
   /** The state's generation; of a beat. */
   readonly generation?: string;
   /** Jobs that the pod names and does not hold; of a beat. */
