@@ -47,14 +47,14 @@ const schemaVersion = 1;
 
 /** Encodes an event with its identity and time. */
 export function encodeEvent(id: string, tenantId: string, occurredAt: Date, event: AuditEvent): EncodedEvent {
-  const openings: Record<string, { salt: string; value: string }> = {};
-  const commitments: Record<string, string> = {};
-  for (const [name, value] of Object.entries(event.personal ?? {})) {
+  const personal = Object.entries(event.personal ?? {}).map(([name, value]) => {
     const salt = randomBytes(16).toString('base64url');
-    openings[name] = { salt, value };
-    commitments[name] = commitmentOf(salt, value);
-  }
-  const hasPersonal = Object.keys(commitments).length > 0;
+    return { name, opening: { salt, value }, commitment: commitmentOf(salt, value) };
+  });
+  const hasPersonal = personal.length > 0;
+  // From entries, since an assignment to the name __proto__ would keep nothing.
+  const commitments = Object.fromEntries(personal.map(({ name, commitment }) => [name, commitment]));
+  const openings = Object.fromEntries(personal.map(({ name, opening }) => [name, opening]));
   const body = canonicalize({
     v: schemaVersion,
     id,
