@@ -83,6 +83,16 @@ describe.each(testDatabases)('the identity provider of a tenant on $name', ({ op
       expect((await put({ client_secret: null })).body).toMatchObject({ has_client_secret: false });
     });
 
+    it.each([`client_id = 'another'`, `issuer = issuer || '/another'`])(
+      'open the secret for nobody else where a row changes without it: %s',
+      async (change) => {
+        const { superuser } = test.server.testDatabase;
+        await superuser(`update genai.identity_providers set ${change} where tenant_id = $1`, [test.server.acme.id]);
+        const { status, location } = await test.browser().get('/api/auth/oidc/acme');
+        expect({ status, location }).toEqual({ status: 500, location: '' });
+      },
+    );
+
     it('give nothing that the admin could not give by hand', async () => {
       const payload = {
         email: 'lesser@acme.example',

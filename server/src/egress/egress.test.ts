@@ -18,6 +18,7 @@ const behaviours: Readonly<Record<string, (request: IncomingMessage, response: S
   '/loop': (_, response) => response.writeHead(302, { location: '/loop' }).end(),
   '/nowhere': (_, response) => response.writeHead(302).end(),
   '/twice': (_, response) => response.writeHead(302, ['location', '/hello', 'location', '/json']).end(),
+  '/inside': (_, response) => response.writeHead(302, { location: 'http://127.0.0.1:22/' }).end(),
   '/bent': (_, response) => response.writeHead(302, { location: '/\\hello' }).end(),
   '/endless': (_, response) => {
     const write = () => {
@@ -225,6 +226,7 @@ describe('a redirect', () => {
     ['/nowhere', 'redirect_location'],
     ['/twice', 'redirect_location'],
     ['/bent', 'redirect_location'],
+    ['/inside', 'port'],
   ])('as %s gives is refused by the rule %s', async (path, rule) => {
     await expect(get(path)).rejects.toMatchObject({ rule });
   });

@@ -58,6 +58,10 @@ describe('by default', () => {
     ['https://metadata.university.example/', 'none'],
     ['https://127.0.0.1/', 'address'],
     ['https://[::1]/', 'address'],
+    ['https://[::127.0.0.1]/', 'address'],
+    ['https://[64:ff9b:1::a00:5]/', 'address'],
+    ['https://[2606:2800:220:1:0:5efe:a00:5]/', 'address'],
+    ['https://[4000::5]/', 'address'],
     ['https://169.254.169.254/', 'address_metadata'],
     ['https://168.63.129.16/', 'address_metadata'],
   ])('%s meets the rule %s', async (url, rule) => {
