@@ -4,6 +4,7 @@
  * nothing.
  */
 
+import { Agent, fetch } from 'undici';
 import { isAppError } from '../../src/errors.ts';
 import { startStubResolver } from './stub-resolver.ts';
 import { setTraps } from './traps.ts';
@@ -22,20 +23,21 @@ type Call = (url: string, signal: AbortSignal) => Promise<string>;
 
 const timeoutMs = 5000;
 const { call: guarded } = (await import(process.argv[2] ?? '')) as { readonly call: Call };
-const careless: Call = async (url, signal) => (await fetch(url, { signal })).text();
+const trusting = new Agent({ connect: { rejectUnauthorized: false } });
+const careless: Call = async (url, signal) => (await fetch(url, { signal, dispatcher: trusting })).text();
 
 async function attack(call: Call): Promise<Outcome> {
   const trapped: string[] = [];
   const answered: string[] = [];
   for (const { name, url, times } of vectors) {
     for (let time = 0; time < times; time += 1) {
-      const before = traps.caught.length;
+      const before = caught.length;
       const text = await call(url, AbortSignal.timeout(timeoutMs)).catch((error: unknown) => {
         if (call === guarded && !isAppError(error)) throw new Error(`${name}: not a refusal`, { cause: error });
         return undefined;
       });
       if (text !== undefined && text !== 'public') answered.push(name);
-      for (const { address, port } of traps.caught.slice(before)) trapped.push(`${name}: ${address} port ${port}`);
+      for (const { address, port } of caught.slice(before)) trapped.push(`${name}: ${address} port ${port}`);
     }
   }
   let controlsAnswered = 0;
@@ -46,7 +48,7 @@ async function attack(call: Call): Promise<Outcome> {
   return { trapped, answered, controlsAnswered };
 }
 
-const traps = await setTraps();
+const caught = await setTraps();
 await startStubResolver(names);
 const outcomes = { guarded: await attack(guarded), careless: await attack(careless) };
 process.stdout.write(JSON.stringify({ ...outcomes, vectors: vectors.length, controls: controls.length }), () =>

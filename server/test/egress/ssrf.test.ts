@@ -10,3 +10,4 @@ const entries = join(import.meta.dirname, 'entries');
 
 describeForgedRequests('request', join(entries, 'request.ts'));
 describeForgedRequests('fetch', join(entries, 'fetch.ts'));
+describeForgedRequests('pools', join(entries, 'pool.ts'));

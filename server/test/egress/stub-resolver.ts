@@ -1,8 +1,11 @@
-/** A name server of a few names, over UDP, for tests. It knows addresses and aliases, and answers everything with a lifetime of zero. */
+/**
+ * A name server of a few names, over UDP and TCP, for tests. It knows addresses and aliases, and answers everything with a
+ * lifetime of zero. What does not fit into a datagram is cut off and marked so; whoever wants it all asks again over TCP.
+ */
 
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
-import { isIPv6 } from 'node:net';
+import { createServer, isIPv6, type Socket } from 'node:net';
 import ipaddr from 'ipaddr.js';
 import type { Name } from './vectors.ts';
 
@@ -11,24 +14,52 @@ const typeAlias = 5;
 const typeAaaa = 28;
 const headerBytes = 12;
 
-/** Listens on 127.0.0.1:53. */
+/** Listens on port 53 of 127.0.0.1. */
 export async function startStubResolver(names: Readonly<Record<string, Name>>): Promise<void> {
   const asked = new Map<string, number>();
-  const socket = createSocket('udp4');
-  socket.on('message', (question, { address, port }) => {
-    socket.send(answerTo(question, names, asked), port, address);
+  const datagrams = createSocket('udp4');
+  datagrams.on('message', (question, { address, port }) => {
+    datagrams.send(answerTo(question, names, { asked, isWhole: false }), port, address);
   });
-  socket.bind(53, '127.0.0.1');
-  await once(socket, 'listening');
+  datagrams.bind(53, '127.0.0.1');
+  const streams = createServer((socket) => answerStream(socket, names, asked));
+  streams.listen(53, '127.0.0.1');
+  await Promise.all([once(datagrams, 'listening'), once(streams, 'listening')]);
 }
 
-function answerTo(question: Buffer, names: Readonly<Record<string, Name>>, asked: Map<string, number>): Buffer {
+/** Each message is preceded by its length (RFC 1035, 4.2.2). */
+function answerStream(socket: Socket, names: Readonly<Record<string, Name>>, asked: Map<string, number>): void {
+  let received = Buffer.alloc(0);
+  socket.on('error', () => {});
+  socket.on('data', (chunk: Buffer) => {
+    received = Buffer.concat([received, chunk]);
+    while (received.length >= 2 && received.length >= 2 + received.readUInt16BE(0)) {
+      const end = 2 + received.readUInt16BE(0);
+      const answer = answerTo(received.subarray(2, end), names, { asked, isWhole: true });
+      received = received.subarray(end);
+      const length = Buffer.alloc(2);
+      length.writeUInt16BE(answer.length);
+      socket.write(Buffer.concat([length, answer]));
+    }
+  });
+}
+
+/** How a question is answered. */
+interface Answering {
+  readonly asked: Map<string, number>;
+  /** Whether everything is said, or what is marked as too long is cut off. */
+  readonly isWhole: boolean;
+}
+
+function answerTo(question: Buffer, names: Readonly<Record<string, Name>>, { asked, isWhole }: Answering): Buffer {
   const { name, end } = readName(question);
   const type = question.readUInt16BE(end);
-  const records = recordsOf(name, type, names, asked);
+  const { cutTo } = names[name] ?? {};
+  const isCut = cutTo !== undefined && !isWhole;
+  const records = isCut ? addressRecords(name, type, cutTo) : recordsOf(name, type, names, asked);
   const header = Buffer.from(question.subarray(0, headerBytes));
   // A recursive answer; an unknown name does not exist.
-  header.writeUInt16BE(name in names ? 0x8180 : 0x8183, 2);
+  header.writeUInt16BE((name in names ? 0x8180 : 0x8183) | (isCut ? 0x0200 : 0), 2);
   header.writeUInt16BE(records.length, 6);
   header.writeUInt32BE(0, 8);
   return Buffer.concat([header, question.subarray(headerBytes, end + 4), ...records]);
@@ -47,7 +78,10 @@ function recordsOf(
   const key = `${name} ${type}`;
   const time = asked.get(key) ?? 0;
   asked.set(key, time + 1);
-  const addresses = answers[Math.min(time, answers.length - 1)] ?? [];
+  return addressRecords(name, type, answers[Math.min(time, answers.length - 1)] ?? []);
+}
+
+function addressRecords(name: string, type: number, addresses: readonly string[]): Buffer[] {
   return addresses
     .filter((address) => (isIPv6(address) ? typeAaaa : typeA) === type)
     .map((address) => recordOf(name, type, Buffer.from(ipaddr.parse(address).toByteArray())));

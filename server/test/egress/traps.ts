@@ -1,9 +1,12 @@
 /** Listeners on every address of a network namespace in which all addresses are this machine's, and the public servers among them. */
 
 import { once } from 'node:events';
-import { createServer as createHttpServer } from 'node:http';
+import { createServer as createHttpServer, type RequestListener } from 'node:http';
+import { createServer as createHttpsServer } from 'node:https';
 import { createServer, type Socket } from 'node:net';
-import { publicAddresses } from './vectors.ts';
+import { createSecureContext, getCACertificates, setDefaultCACertificates, TLSSocket } from 'node:tls';
+import { type Certified, newAuthority } from '../support/certificates.ts';
+import { certifiedNames, expiredName, plainPath, publicAddresses, unknownName } from './vectors.ts';
 
 /** A connection that somebody made. */
 export interface Caught {
@@ -11,31 +14,20 @@ export interface Caught {
   readonly port: number;
 }
 
-/** What was caught, and what the public servers were asked. */
-export interface Traps {
-  readonly caught: Caught[];
-  readonly answered: { count: number };
-}
-
 const ports = [22, 80, 443, 6379, 8080];
 
-/** Listens. Port 80 of the public addresses answers, and redirects where it is told to; everything else is a trap. */
-export async function setTraps(): Promise<Traps> {
+/**
+ * Listens; gives what will be caught. Ports 80 and 443 of the public addresses answer, and redirect where they are told to;
+ * everything else is a trap. From now on this process trusts the authority that certified the public names.
+ */
+export async function setTraps(): Promise<readonly Caught[]> {
   const caught: Caught[] = [];
-  const answered = { count: 0 };
-  const web = createHttpServer((request, response) => {
-    answered.count += 1;
-    const { pathname, searchParams } = new URL(request.url ?? '/', 'http://public.example');
-    const to = searchParams.get('to');
-    if (pathname !== '/redirect' || to === null) response.end('public');
-    // Bytes that no header may hold are left out; the rest arrives as it was meant.
-    else response.writeHead(Number(searchParams.get('status')), { location: encodedAsHeader(to) }).end();
-  });
+  const web = { 80: createHttpServer(answer), 443: createSecureServer() };
   for (const port of ports) {
     const server = createServer((socket: Socket) => {
       const address = socket.localAddress?.replace(/^::ffff:(?=\d+\.)/, '') ?? '';
-      if (port === 80 && (publicAddresses as readonly string[]).includes(address)) {
-        web.emit('connection', socket);
+      if (port in web && (publicAddresses as readonly string[]).includes(address)) {
+        web[port as keyof typeof web].emit('connection', socket);
         return;
       }
       caught.push({ address, port });
@@ -44,7 +36,33 @@ export async function setTraps(): Promise<Traps> {
     server.listen(port, '::');
     await once(server, 'listening');
   }
-  return { caught, answered };
+  return caught;
+}
+
+/** What the public servers say: `public` where it may be believed. */
+const answer: RequestListener = (request, response) => {
+  const { hostname, pathname, searchParams } = new URL(request.url ?? '/', `http://${request.headers.host}`);
+  const to = searchParams.get('to');
+  const isCertified = !(request.socket instanceof TLSSocket) || certifiedNames.includes(hostname);
+  // Bytes that no header may hold are left out; the rest arrives as it was meant.
+  if (pathname === '/redirect' && to !== null)
+    response.writeHead(Number(searchParams.get('status')), { location: encodedAsHeader(to) }).end();
+  else if (!isCertified) response.end('not certified');
+  else response.end(pathname === plainPath ? 'said in plain' : 'public');
+};
+
+/** Each host has its own certificate; some have one that nobody should believe. */
+function createSecureServer() {
+  const trusted = newAuthority();
+  setDefaultCACertificates([...getCACertificates('default'), trusted.cert]);
+  const certified = trusted.issue({ names: certifiedNames });
+  const others: Readonly<Record<string, Certified>> = {
+    [expiredName]: trusted.issue({ names: [expiredName], expiresAt: new Date(Date.now() - 60_000) }),
+    [unknownName]: newAuthority().issue({ names: [unknownName] }),
+  };
+  const SNICallback = (host: string, done: (error: null, context: ReturnType<typeof createSecureContext>) => void) =>
+    done(null, createSecureContext(others[host] ?? certified));
+  return createHttpsServer({ ...certified, SNICallback }, answer).on('tlsClientError', () => {});
 }
 
 function encodedAsHeader(text: string): string {

@@ -9,6 +9,16 @@ import { unreachableAddress } from '../support/namespace.ts';
 /** A public address of the example domain, and one beside it; the only two that may be called. */
 export const publicAddresses = ['93.184.216.34', '2606:2800:220:1::5'] as const;
 
+/** Names that the public servers have a certificate for. */
+export const certifiedNames: readonly string[] = ['public.example', 'public6.example', 'rebind-secure.example'];
+/** A name of theirs whose certificate has expired, and one whose certificate is signed by an authority that nobody knows. */
+export const expiredName = 'expired.example';
+export const unknownName = 'unknown.example';
+/** A name of theirs for which they show the certificate of another one. */
+const otherName = 'other.example';
+/** What must not be asked for in plain, since somebody was told to go there by a server that spoke TLS. */
+export const plainPath = '/plain';
+
 /** Addresses that are not public, each as a URL writes it. */
 const hostile: Readonly<Record<string, string>> = {
   loopback: '127.0.0.1',
@@ -37,6 +47,7 @@ const hostile: Readonly<Record<string, string>> = {
   'site local': '[fec0::5]',
   'multicast of IPv6': '[ff02::1]',
   'documentation of IPv6': '[2001:db8::5]',
+  'unassigned of IPv6': '[4000::5]',
   'mapped loopback': '[::ffff:127.0.0.1]',
   'mapped loopback in hexadecimal': '[::ffff:7f00:1]',
   'mapped metadata': '[::ffff:169.254.169.254]',
@@ -107,6 +118,8 @@ const disguised: Readonly<Record<string, string>> = {
 export interface Name {
   readonly answers?: readonly (readonly string[])[];
   readonly alias?: string;
+  /** What a datagram has room for, where the answer is too long for one. */
+  readonly cutTo?: readonly string[];
 }
 
 const bare = (address: string) => address.replace(/^\[|\]$/g, '');
@@ -131,6 +144,14 @@ export const names: Readonly<Record<string, Name>> = {
   'many.example': { answers: [Array.from({ length: 80 }, (_, last) => `93.184.217.${last + 1}`)] },
   'rebind.example': { answers: [[publicAddress], ['127.0.0.1']] },
   'rebind6.example': { answers: [[publicAddress], ['::1']] },
+  'rebind-secure.example': { answers: [[publicAddress], ['127.0.0.1']] },
+  'long.example': { cutTo: [], answers: [['10.0.0.5']] },
+  'long6.example': { cutTo: [], answers: [['::1']] },
+  'long-mixed.example': { cutTo: [publicAddress], answers: [[publicAddress, '10.0.0.5']] },
+  'long-public.example': { cutTo: ['10.0.0.5'], answers: [[publicAddress]] },
+  [otherName]: { answers: [[publicAddress]] },
+  [expiredName]: { answers: [[publicAddress]] },
+  [unknownName]: { answers: [[publicAddress]] },
 };
 
 /** A way in. */
@@ -141,15 +162,33 @@ export interface Vector {
   readonly times: number;
 }
 
-const redirect = (to: string, status = 302) =>
-  `http://public.example/redirect?status=${status}&to=${encodeURIComponent(to)}`;
+const redirectPath = (to: string, status = 302) => `/redirect?status=${status}&to=${encodeURIComponent(to)}`;
+const redirect = (to: string, status = 302) => `http://public.example${redirectPath(to, status)}`;
+const secureRedirect = (to: string) => `https://public.example${redirectPath(to)}`;
 const once = (name: string, url: string): Vector => ({ name, url, times: 1 });
+
+/** Those in which no other address is called than a public one, and nothing of what it says may be believed. */
+export const unbelievable: readonly Vector[] = [
+  once('a certificate for another name', `https://${otherName}/`),
+  once('a certificate that has expired', `https://${expiredName}/`),
+  once('a certificate of an unknown authority', `https://${unknownName}/`),
+  once('an address that no certificate names', `https://${publicAddress}/`),
+  once('a redirect to a certificate for another name', secureRedirect(`https://${otherName}/`)),
+  once('a redirect from TLS to plain', secureRedirect(`http://public.example${plainPath}`)),
+  once('a redirect from TLS to plain through TLS', secureRedirect(secureRedirect(`http://public.example${plainPath}`))),
+];
 
 /** All of them. */
 export const vectors: readonly Vector[] = [
+  ...unbelievable,
   ...Object.entries(hostile).map(([name, address]) => once(`the address of ${name}`, `http://${address}/`)),
   ...Object.entries(hostile).map(([name], place) => once(`a name of ${name}`, `http://${nameOf(place)}/`)),
   ...Object.entries(hostile).map(([name, address]) => once(`a redirect to ${name}`, redirect(`http://${address}/`))),
+  ...Object.entries(hostile).map(([name, address]) => once(`TLS to the address of ${name}`, `https://${address}/`)),
+  ...Object.entries(hostile).map(([name], place) => once(`TLS to a name of ${name}`, `https://${nameOf(place)}/`)),
+  ...Object.entries(hostile).map(([name], place) =>
+    once(`a redirect over TLS to a name of ${name}`, secureRedirect(`https://${nameOf(place)}/`)),
+  ),
   ...Object.entries(disguised).map(([name, url]) => once(`disguised by ${name}`, url)),
   ...Object.entries(disguised).map(([name, url]) => once(`a redirect disguised by ${name}`, redirect(url))),
   once('a public and a private address', 'http://mixed.example/'),
@@ -162,6 +201,11 @@ export const vectors: readonly Vector[] = [
   once('more addresses than any name has', 'http://many.example/'),
   { name: 'a name that changes its mind', url: 'http://rebind.example/', times: 3 },
   { name: 'a name that changes its mind to IPv6', url: 'http://rebind6.example/', times: 3 },
+  { name: 'a name that changes its mind after a TLS handshake', url: 'https://rebind-secure.example/', times: 3 },
+  once('a name whose answer comes over TCP', 'http://long.example/'),
+  once('a name whose answer comes over TCP, of IPv6', 'http://long6.example/'),
+  once('a name of which only the public address fits into a datagram', 'http://long-mixed.example/'),
+  once('TLS to a name whose answer comes over TCP', 'https://long.example/'),
   once('a redirect to a name of loopback', redirect('http://n0.example/')),
   once('a redirect through a redirect', redirect(redirect('http://127.0.0.1/'))),
   ...[301, 303, 307, 308].map((status) => once(`a redirect with ${status}`, redirect('http://127.0.0.1/', status))),
@@ -175,4 +219,7 @@ export const controls: readonly string[] = [
   'http://public6.example/',
   `http://${publicAddress}/`,
   redirect('http://public6.example/'),
+  'https://public.example/',
+  secureRedirect('https://public6.example/'),
+  'http://long-public.example/',
 ];
