@@ -3,7 +3,6 @@
 import { sql } from 'drizzle-orm';
 import { afterEach, describe, expect, inject, it } from 'vitest';
 import { loadConfig } from '../src/config/index.ts';
-import type { Database } from '../src/db/index.ts';
 import { openDatabase } from '../src/db/index.ts';
 import { makeServerDatabase } from './support/server-database.ts';
 
@@ -54,23 +53,16 @@ describe.runIf(inject('postgresUrl') !== undefined)('PostgreSQL', () => {
   });
 
   it('ends a transaction that waits longer than DATABASE_IDLE_IN_TRANSACTION_TIMEOUT_MS', async () => {
-    const { database } = await opened({ DATABASE_IDLE_IN_TRANSACTION_TIMEOUT_MS: '100' });
-    await expect(endedMeanwhile(database)).rejects.toThrow();
+    const { database, observe } = await opened({ DATABASE_IDLE_IN_TRANSACTION_TIMEOUT_MS: '100' });
+    let isGone = false;
+    const waiting = database.asSystem('jobs.queue', async (tx) => {
+      const { rows } = await tx.execute<{ pid: number }>(sql`select pg_backend_pid() as pid`);
+      const connection = `select 1 from pg_stat_activity where pid = ${rows[0]?.pid}`;
+      await expect.poll(async () => (await observe(connection)).length).toBe(0);
+      isGone = true;
+      await tx.execute(sql`select 1`);
+    });
+    await expect(waiting).rejects.toThrow();
+    expect(isGone).toBe(true);
   });
 });
-
-/** Leaves a transaction open until PostgreSQL has ended it. */
-function endedMeanwhile(database: Database): Promise<void> {
-  return database.asSystem('jobs.queue', async (tx) => {
-    const { rows } = await tx.execute<{ pid: number }>(sql`select pg_backend_pid() as pid`);
-    await expect
-      .poll(async () => {
-        const alive = await database.asSystem('jobs.queue', (other) =>
-          other.execute(sql`select 1 from pg_stat_activity where pid = ${rows[0]?.pid}`),
-        );
-        return alive.rows.length;
-      })
-      .toBe(0);
-    await tx.execute(sql`select 1`);
-  });
-}
