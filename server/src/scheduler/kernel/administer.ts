@@ -3,7 +3,7 @@
 import { orderOf } from './enqueue.ts';
 import { liftTenant, place } from './fairness.ts';
 import type { Operation, Policy, Status } from './operations.ts';
-import { queue, rest, tenantFor } from './queues.ts';
+import { queue, rest, tenantAs } from './queues.ts';
 import { createTier, type PoolState, tierOf } from './state.ts';
 
 /** Shares the pool by another policy from now on. Tiers that are left out keep their weight: tenants may wait in them. */
@@ -29,7 +29,7 @@ export function setCapacity(state: PoolState, upstreamSlots: number): void {
 
 /** Gives a tenant another tier or weight, holds it back or lets it go on. */
 export function setTenant(state: PoolState, operation: Operation & { type: 'setTenant' }): void {
-  const tenant = tenantFor(state, operation);
+  const tenant = tenantAs(state, operation);
   const isResumed = tenant.isPaused && !operation.isPaused;
   tierOf(state, tenant).parked.remove(tenant.name);
   tenant.isPaused = operation.isPaused;

@@ -1,13 +1,13 @@
 /** Hears a pod: it lives, wants to run so many jobs at once, and holds these. */
 
 import { jobFrom } from './enqueue.ts';
-import { charge } from './fairness.ts';
+import { charge, place } from './fairness.ts';
 import { showRoom, takeOff } from './flights.ts';
 import { grantedMessage } from './grant.ts';
 import type { Flight, PoolView, Reply } from './operations.ts';
 import { tenantFor } from './queues.ts';
 import { createSortedSet } from './sorted-set.ts';
-import { found, idOf, type Job, type Pod, type PoolState, slotsOf, tenantOf } from './state.ts';
+import { found, idOf, type Job, type Pod, type PoolState, slotsOf, tenantOf, tierOf } from './state.ts';
 import { type Step, tell } from './step.ts';
 
 /** Jobs whose grant is repeated in one beat. */
@@ -66,11 +66,13 @@ function newPod(state: PoolState, id: string): Pod {
 function adopted(state: PoolState, pod: Pod, flight: Flight, generation: string): Job | undefined {
   if (generation === state.generation) return undefined;
   const job = jobFrom(state, flight.job);
-  tenantFor(state, job);
+  const tenant = tenantFor(state, job);
+  tierOf(state, tenant).parked.remove(tenant.name);
   state.jobs.set(job.id, job);
   takeOff(state, job, pod, flight.nonce);
   job.state = 'running';
   job.chargedCost = flight.progressCost;
+  place(state, tenant);
   return job;
 }
 

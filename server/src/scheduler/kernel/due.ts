@@ -32,7 +32,7 @@ export function doWhatIsDue(step: Step): void {
 
 /** Ends a pod before its lease does. */
 export function reap(step: Step, podId: string): void {
-  if (step.state.pods.has(podId)) step.hasMore = !bury(step, podId);
+  if (step.state.pods.has(podId) && !bury(step, podId)) step.hasMore = true;
 }
 
 function dueTimer({ timers, nowMs }: PoolState): string | undefined {
@@ -58,7 +58,10 @@ function bury(step: Step, podId: string): boolean {
   const pod = found(state.pods.get(podId), `pod ${podId}`);
   setWorkers(state, pod, 0);
   for (const name of pod.jobs.names().slice(0, duesMax)) orphan(step, found(state.jobs.get(idOf(name)), name));
-  if (pod.jobs.size() > 0) return false;
+  if (pod.jobs.size() > 0) {
+    state.timers.add(`lease:${podId}`, state.nowMs);
+    return false;
+  }
   state.pods.delete(podId);
   state.room.remove(podId);
   state.timers.remove(`lease:${podId}`);

@@ -2,7 +2,7 @@
 
 import { shareMillionthsOf } from './fairness.ts';
 import type { Backlog, NewJob, Status } from './operations.ts';
-import { drop, heaviness, queue } from './queues.ts';
+import { drop, heaviness, queue, tenantAs } from './queues.ts';
 import { found, idOf, type Job, numbered, type PoolState, type Tenant } from './state.ts';
 import { type Step, tell } from './step.ts';
 
@@ -21,6 +21,7 @@ export function enqueue(step: Step, newJob: NewJob): Status {
     job.podId = podId;
     pod.jobs.add(job.name, 0);
   } else state.timers.add(`deadline:${job.id}`, job.deadlineMs);
+  tenantAs(state, newJob);
   queue(state, job);
   return 'ok';
 }

@@ -22,7 +22,8 @@ export function transition(state: PoolState, operation: Operation, nowMs: number
   const step = createStep(state, operation.type === 'configure' ? '' : operation.podId, random);
   doWhatIsDue(step);
   const answer = act(step, operation);
-  grant(step);
+  // Whoever were granted something before all that is due is done might wait in a pod that is being buried.
+  if (!step.hasMore) grant(step);
   const { messages, hasMore } = step;
   return { ...answer, messages, hasMore };
 }

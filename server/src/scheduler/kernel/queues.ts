@@ -53,13 +53,17 @@ export function rest(state: PoolState, tenant: Tenant): void {
   else state.tenants.delete(tenant.id);
 }
 
-/** The tenant of a job, made when it is not known and moved when its tier or weight is another. */
+/** The tenant as somebody who knows it now says it is: moved when its tier or weight was another. */
+export function tenantAs(state: PoolState, facts: TenantFacts): Tenant {
+  const tenant = tenantFor(state, facts);
+  if (tenant.tier !== facts.tier || tenant.weight !== facts.weight) moveTenant(state, tenant, facts.tier, facts.weight);
+  return tenant;
+}
+
+/** The tenant of a job, made when it is not known. What the job says of it may be of yesterday. */
 export function tenantFor(state: PoolState, { tenantId, tier, weight }: TenantFacts): Tenant {
   const known = state.tenants.get(tenantId);
-  if (known !== undefined) {
-    if (known.tier !== tier || known.weight !== weight) moveTenant(state, known, tier, weight);
-    return known;
-  }
+  if (known !== undefined) return known;
   const tenant: Tenant = {
     id: tenantId,
     name: numbered(state, tenantId),
