@@ -7,6 +7,7 @@
 import { EventSourceParserStream } from 'eventsource-parser/stream';
 import type { Connection } from './connection.ts';
 import { ApiError, CommandError, type Problem } from './failures.ts';
+import { outbound } from './outbound.ts';
 
 /** What a request carries. */
 export interface ApiRequest {
@@ -45,7 +46,7 @@ const pageItemsMax = 200;
  * Makes the API.
  * @param timeoutMs for an answer, or its next part.
  */
-export function createApi(connection: Connection, timeoutMs: number, fetchNow: typeof fetch = fetch): Api {
+export function createApi(connection: Connection, timeoutMs: number): Api {
   /** What the HTTP client throws, in words of ours. */
   function translated(error: unknown): unknown {
     const { name, cause, message } = error instanceof Error ? error : { name: '', cause: undefined, message: '' };
@@ -65,7 +66,7 @@ export function createApi(connection: Connection, timeoutMs: number, fetchNow: t
     for (const [name, value] of Object.entries(query))
       if (value !== undefined) url.searchParams.set(name, String(value));
     const isJson = body !== undefined && !(body instanceof FormData);
-    const response = await fetchNow(url, {
+    const response = await outbound(url, {
       method,
       headers: {
         ...(connection.key === undefined ? {} : { authorization: `Bearer ${connection.key}` }),
@@ -73,7 +74,6 @@ export function createApi(connection: Connection, timeoutMs: number, fetchNow: t
         ...(isJson ? { 'content-type': 'application/json' } : {}),
       },
       body: isJson ? JSON.stringify(body) : ((body as FormData | undefined) ?? null),
-      redirect: 'manual',
       signal,
     });
     if (!response.ok) throw await errorFrom(response);
