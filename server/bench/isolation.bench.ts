@@ -20,7 +20,7 @@ export const benchmark: Benchmark = {
     try {
       const { base_url: url, operator_key: operatorKey } = server.firstRun;
       const { signal } = new AbortController();
-      const options = { url, operatorKey, timeoutMs, totalMs, signal, keep: false, logs: [], note: progress };
+      const options = { url, operatorKey, timeoutMs, totalMs, signal, keep: false, only: [], logs: [], note: progress };
       const { operations, covered, checks, leaks, covered_by_refusal, canaries, requests, seconds, findings } =
         await verifyIsolation(options);
       for (const { kind, operation, message } of findings) progress(`${kind} ${operation}: ${message}`);

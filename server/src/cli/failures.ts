@@ -20,6 +20,7 @@ export const exitCodes = {
   server: 8,
   findings: 9,
   partial: 10,
+  interrupted: 130,
 } as const;
 
 /** The name of an exit code. */
@@ -38,6 +39,7 @@ export const exitMeanings: Readonly<Record<ExitName, string>> = {
   server: 'the server failed',
   findings: 'a check found what must not be',
   partial: 'some of the work was done and some was not',
+  interrupted: 'it was told to stop, by Ctrl-C for example, and tidied up',
 };
 
 /** Something that a command refuses or gives up, with what to do about it. */

@@ -10,6 +10,7 @@ import { tableText } from '../output.ts';
 import type { Shell } from '../shell.ts';
 
 interface VerifyFlags extends ConnectionOptions {
+  readonly operation?: readonly string[];
   readonly logs?: readonly string[];
   readonly report: string;
   readonly signWith?: string;
@@ -23,6 +24,11 @@ export function addIsolation(program: Command, shell: Shell): void {
   const group = program.command('isolation').description('prove that tenants of a server cannot reach each other');
 
   withServer(group.command('verify').description('make two tenants and let one try everything to reach the other'))
+    .addOption(
+      new Option('--operation <name>', 'try only this operation, and cover only part; may be repeated').argParser(
+        repeated,
+      ),
+    )
     .addOption(new Option('--logs <file>', 'log file of the server to search too; may be repeated').argParser(repeated))
     .option('--report <file>', 'where the signed report is written', 'isolation-report.json')
     .option('--sign-with <file>', 'Ed25519 key that signs; by default one of your own, made at first use')
@@ -39,7 +45,7 @@ export function addIsolation(program: Command, shell: Shell): void {
       const result = await untilInterrupted((signal) =>
         verifyIsolation({
           ...{ url, operatorKey, timeoutMs, signal, note: output.note, totalMs: flags.maxTime * 1000 },
-          ...{ keep: flags.keep === true, logs: flags.logs ?? [] },
+          ...{ keep: flags.keep === true, logs: flags.logs ?? [], only: flags.operation ?? [] },
           ...(metricsToken === undefined ? {} : { metricsToken }),
         }),
       );
@@ -85,14 +91,15 @@ function rowsOf(facts: Readonly<Record<string, unknown>>): readonly (readonly st
 }
 
 function resultText(result: Result): string {
-  const { operations, covered, checks, leaks, canaries, requests, seconds, findings, covered_by_refusal, remains } =
-    result;
+  const { operations, covered, only, checks, leaks, canaries, requests, seconds, findings } = result;
+  const { covered_by_refusal, remains } = result;
   const facts = { operations, covered, checks, leaks, canaries, requests, seconds };
+  const tried = only.length === 0 ? '' : `tried only: ${only.join(', ')}\n`;
   const refused = covered_by_refusal.map(
     ({ operation, needs, refusal }) => `${operation}: refused with ${refusal}, as it says it does without ${needs}\n`,
   );
   const table = tableText(['KIND', 'OPERATION', 'PLACE', 'AS', 'WHAT'], findings.map(cellsOf));
-  return `${tableText(['WHAT', 'COUNT'], rowsOf(facts))}\n${refused.join('')}${remains.join('\n')}\n${findings.length === 0 ? '' : `\n${table}`}`;
+  return `${tableText(['WHAT', 'COUNT'], rowsOf(facts))}\n${tried}${refused.join('')}${remains.join('\n')}\n${findings.length === 0 ? '' : `\n${table}`}`;
 }
 
 function cellsOf({ kind, operation, place, credential, message }: Finding): readonly (string | null)[] {
@@ -100,8 +107,16 @@ function cellsOf({ kind, operation, place, credential, message }: Finding): read
 }
 
 /** @throws {CommandError} for a leak, and for an operation that was not covered. */
-function judge({ leaks, operations, covered, findings }: Result): void {
+function judge({ leaks, operations, covered, only, findings }: Result): void {
   if (leaks > 0) throw new CommandError('findings', `${leaks} ${leaks === 1 ? 'leak' : 'leaks'} found.`);
+  if (only.length > 0)
+    throw new CommandError(
+      'partial',
+      `No leak was found, but only ${covered} of ${operations} operations were tried.`,
+      {
+        fix: 'Leave --operation out to cover all.',
+      },
+    );
   if (covered < operations || findings.length > 0)
     throw new CommandError(
       'partial',

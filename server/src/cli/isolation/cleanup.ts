@@ -17,19 +17,19 @@ export interface CleanupOptions {
   readonly wire: Wire;
   readonly call: Call;
   readonly operatorHeaders: Headers;
-  readonly sides: readonly { readonly side: Side; readonly credentials: readonly Credential[] }[];
+  readonly parties: readonly { readonly side: Side; readonly credentials: readonly Credential[] }[];
   readonly tenantIds: Iterable<string>;
 }
 
-/** Removes everything that it can. Resolves with what remains, in sentences. */
+/** Removes everything that it can, and fails over nothing. Resolves with what remains, in sentences. */
 export async function cleanUp(options: CleanupOptions): Promise<readonly string[]> {
-  const { description, sides, tenantIds, call, operatorHeaders } = options;
+  const { description, parties, tenantIds, call, operatorHeaders } = options;
   const remains: string[] = [];
   const removers = description.operations.flatMap((operation) => {
     const kind = kindRemovedBy(operation, description);
     return kind === undefined ? [] : [{ operation, kind }];
   });
-  for (const { side, credentials } of sides)
+  for (const { side, credentials } of parties)
     for (const { operation, kind } of removers) {
       try {
         await removeAll(operation, kind, side, credentials, options);

@@ -3,14 +3,18 @@
 import type { Description, Operation } from './api/description.ts';
 import { type Answer, headerOf, type Request, type Wire } from './api/exchange.ts';
 import type { Place } from './api/places.ts';
-import type { Canaries, CanaryKind } from './canaries.ts';
+import type { Canaries, CanaryKind } from './evidence/canaries.ts';
+import { expectedOfProber, withoutEvents } from './evidence/expected.ts';
 import type { Credential } from './tenants/credentials.ts';
 import type { Call, Headers } from './tenants/sides.ts';
 
 /** Something that is not as it must be. */
 export interface Finding {
-  /** `not_covered` is no leak: the verification could not do its work. */
-  readonly kind: 'difference' | 'canary' | 'side_effect' | 'server_error' | 'not_covered';
+  /**
+   * How it was noticed: `difference` from what nobody has, `wrong_answer` to what is not one's own, a `canary` seen by
+   * others, a `side_effect` seen by its owner. `not_covered` is no leak: the verification could not do its work.
+   */
+  readonly kind: 'difference' | 'wrong_answer' | 'canary' | 'side_effect' | 'server_error' | 'not_covered';
   readonly operation: string;
   /** Where the other tenant's value stood. */
   readonly place?: string;
@@ -95,8 +99,11 @@ export function sweep(
 ): void {
   const { operation, credential, request, place } = asked;
   record.check();
-  const text = `${answer.headers.map(([name, value]) => `${name}: ${value}`).join('\n')}\n${answer.text}`;
-  for (const { what } of canaries.foundIn(text, hiddenFrom[onlooker], request.told + request.path)) {
+  const textWith = (body: string) =>
+    `${answer.headers.map(([name, value]) => `${name}: ${value}`).join('\n')}\n${body}`;
+  const found = canaries.foundIn(textWith(answer.text), hiddenFrom[onlooker], request.told + request.path);
+  const kept = found.length === 0 ? '' : textWith(withoutEvents(answer, expectedOfProber)).toLowerCase();
+  for (const { what } of found.filter(({ kind, text }) => kind !== 'id' || kept.includes(text))) {
     const id = headerOf(answer, 'x-request-id') ?? 'none';
     const message = `The answer (${answer.status}, request ${id}) holds ${what} of the other tenant.`;
     record.finding({ kind: 'canary', operation, credential, ...(place === undefined ? {} : { place }), message });

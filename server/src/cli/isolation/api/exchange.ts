@@ -7,6 +7,7 @@
 
 import { setTimeout as delay } from 'node:timers/promises';
 import { CommandError } from '../../failures.ts';
+import { outbound } from '../../outbound.ts';
 import type { Operation } from './description.ts';
 import type { Input } from './places.ts';
 
@@ -51,18 +52,17 @@ export interface WireOptions {
   readonly timeoutMs: number;
   /** Ends everything. */
   readonly signal: AbortSignal;
-  readonly fetchNow?: typeof fetch;
 }
 
 /** Makes the sender. */
-export function createWire({ url, timeoutMs, signal, fetchNow = fetch }: WireOptions): Wire {
+export function createWire({ url, timeoutMs, signal }: WireOptions): Wire {
   const base = url.replace(/\/+$/, '');
   let [sent, waitedMs] = [0, 0];
 
   async function once({ method, path, headers, body }: Request): Promise<Answer> {
     sent += 1;
-    const response = await fetchNow(`${base}${path}`, {
-      ...{ method, headers: { 'user-agent': 'genai-isolation', ...headers }, body: body ?? null, redirect: 'manual' },
+    const response = await outbound(`${base}${path}`, {
+      ...{ method, headers: { 'user-agent': 'genai-isolation', ...headers }, body: body ?? null },
       signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]),
     });
     return { status: response.status, headers: [...response.headers], text: await wholeText(response) };

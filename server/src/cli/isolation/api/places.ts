@@ -153,6 +153,15 @@ export function withValue(input: Input, { route }: Place, value: unknown, add = 
   return set(input, 0) as Input;
 }
 
+/** Items that lists give at most at once. */
+const pageItemsMax = 200;
+
+/** An input of a list that asks for as many items as it gives at once; any other as it is. */
+export function longestPage(input: Input, places: readonly Place[]): Input {
+  const limit = places.find(({ label }) => label === 'query limit' || label === 'query count');
+  return limit === undefined ? input : withValue(input, limit, pageItemsMax);
+}
+
 /** What stands in a place, the first where it is in a list. */
 export function valueIn(input: Input, { route }: Place): unknown {
   let node: unknown = input;

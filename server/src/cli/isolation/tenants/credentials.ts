@@ -111,6 +111,12 @@ export function triedOn(operation: Operation, credentials: readonly Credential[]
   });
 }
 
+/** One credential of each kind. Whose it is of those who have one takes turns. */
+export function oneOfEachKind(credentials: readonly Credential[], turn: number): readonly Credential[] {
+  const kinds = Map.groupBy(credentials, ({ name }) => name.split(' of the ')[0]);
+  return [...kinds.values()].flatMap((alike) => alike[turn % alike.length] ?? []);
+}
+
 /** The ways in which an operation is likely to be allowed, likeliest first. */
 export function likelyFor(operation: Operation, credentials: readonly Credential[]): readonly Credential[] {
   return credentials.filter(({ scheme, name }) => {

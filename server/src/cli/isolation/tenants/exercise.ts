@@ -5,17 +5,18 @@
  * and the others take them wherever they say that a value names one.
  */
 
+import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Operation } from '../api/description.ts';
-import { type Answer, requestFrom } from '../api/exchange.ts';
+import { type Answer, headerOf, requestFrom } from '../api/exchange.ts';
 import type { Input, Place, Wish } from '../api/places.ts';
-import { codeOf } from '../compare.ts';
+import { codeOf } from '../evidence/compare.ts';
 import { onlookerOf, type Run, sweep } from '../run.ts';
 import { type Credential, likelyFor } from './credentials.ts';
 import { createInputs } from './inputs.ts';
 import { createLearner, type Success } from './learning.ts';
 import type { Factor, Throwaway } from './secrets.ts';
-import type { Side } from './sides.ts';
+import type { Headers, Side } from './sides.ts';
 import { createSupply, type Have } from './supply.ts';
 import { partsOf } from './things.ts';
 
@@ -30,6 +31,16 @@ export interface Exerciser {
   readonly succeed: (operation: Operation, wish?: Wish) => Promise<Success | Failure>;
   /** A value of a thing of the tenant; made when there is none. */
   readonly have: Have;
+  /** A new input, and who is likely to be allowed to send it; `undefined` when there is none. */
+  readonly prepare: (operation: Operation, wish?: Wish) => Promise<Attempt | undefined>;
+  /** Headers that mean something to the server where this tenant sent or got them, and nothing anywhere else. */
+  readonly marksOf: (operation: Operation) => Headers;
+}
+
+/** A request that was not sent yet. */
+export interface Attempt {
+  readonly input: Input;
+  readonly credential: Credential;
 }
 
 /** Whether it succeeded. */
@@ -50,14 +61,21 @@ export function createExerciser(run: Run, side: Side, credentials: readonly Cred
   });
   const { prepare, variantsOf, optionalPlaces } = createInputs(run, side, have);
   const placesOf = (operation: Operation) => run.places.get(operation) ?? [];
+  const marks = new Map<Operation, Headers>();
+  const lastAllowed = new Map<Operation, Credential>();
 
   async function ask(operation: Operation, input: Input, credential: Credential): Promise<Answer | undefined> {
     const headers = await credential.headersFor(operation);
     if (headers === undefined) return undefined;
-    const request = requestFrom(operation, input, headers);
+    const own = side.name === 'owner' && operation.method === 'POST' ? { 'idempotency-key': randomUUID() } : {};
+    const request = requestFrom(operation, input, { ...own, ...headers });
     const answer = await run.wire.send(request);
     const asked = { operation: operation.id, credential: credential.name, request };
     if (side.name === 'prober') sweep(run, answer, asked, onlookerOf(credential));
+    if (operation.successes.includes(answer.status)) {
+      lastAllowed.set(operation, credential);
+      marks.set(operation, { ...own, 'last-event-id': lastEventOf(answer) });
+    }
     return answer;
   }
 
@@ -99,7 +117,7 @@ export function createExerciser(run: Run, side: Side, credentials: readonly Cred
           if (answer === undefined) continue;
           const refusal = operation.refusals.find((code) => code === codeOf(answer));
           if (operation.successes.includes(answer.status) || refusal !== undefined)
-            return learned({ operation, input: variant, answer, refusal });
+            return learned({ operation, input: variant, answer, refusal, credential });
           if (answer.status === 401) credential.renew();
           // What the strongest credential is told is worth most.
           if (last === undefined || (last.status === 403 && answer.status !== 403)) last = answer;
@@ -115,6 +133,15 @@ export function createExerciser(run: Run, side: Side, credentials: readonly Cred
   return {
     side,
     have,
+    marksOf: (operation) => marks.get(operation) ?? {},
+    async prepare(operation, wish) {
+      const prepared = await prepare(operation, wish, 'none', 0);
+      if (typeof prepared === 'string') return undefined;
+      const { input, asking } = prepared;
+      const usual = lastAllowed.get(operation) ?? likelyFor(operation, credentials)[0];
+      const credential = asking === undefined ? usual : asThrowaway(operation, asking);
+      return credential && { input, credential };
+    },
     async succeed(operation, wish) {
       const first = await attempt(operation, wish, 0);
       if (isSuccess(first) || operation.method === 'GET') return first;
@@ -143,6 +170,11 @@ function asThrowaway(operation: Operation, { headers }: Throwaway): Credential {
     ...{ name: 'session of a user made for this', scheme: 'bearer', isOfTenant: true, renew: () => {} },
     headersFor: async () => sent,
   };
+}
+
+/** Where a stream could be resumed: its last event; the id of the request where its events have none. */
+function lastEventOf(answer: Answer): string {
+  return [...answer.text.matchAll(/^id: ?(.+)$/gm)].at(-1)?.[1] ?? headerOf(answer, 'x-request-id') ?? '';
 }
 
 const excerptLength = 300;

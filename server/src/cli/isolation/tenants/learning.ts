@@ -4,6 +4,7 @@ import type { Operation } from '../api/description.ts';
 import { type Answer, jsonOf } from '../api/exchange.ts';
 import { type Input, valueIn } from '../api/places.ts';
 import type { Run } from '../run.ts';
+import type { Credential } from './credentials.ts';
 import type { Side } from './sides.ts';
 import { kindMadeBy, namedIn, partsOf, type Thing } from './things.ts';
 import { isDefining } from './values.ts';
@@ -15,6 +16,8 @@ export interface Success {
   readonly answer: Answer;
   /** The refusal that the operation declares for servers that lack what it needs. */
   readonly refusal: string | undefined;
+  /** Who asked. */
+  readonly credential: Credential;
 }
 
 /** Makes what remembers. It gives back what it is given. */

@@ -9,7 +9,7 @@ import { ApiError, CommandError } from '../../failures.ts';
 import type { Description } from '../api/description.ts';
 import { type Answer, jsonOf, requestFrom, type Wire } from '../api/exchange.ts';
 import type { Input } from '../api/places.ts';
-import type { Canaries, CanaryKind } from '../canaries.ts';
+import type { Canaries, CanaryKind } from '../evidence/canaries.ts';
 import { createThings, type Things } from './things.ts';
 
 /** Roles that every tenant has. */

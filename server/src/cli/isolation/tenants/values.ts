@@ -57,9 +57,14 @@ export function isDefining({ names }: Place, madeKind: string | undefined): bool
 
 /**
  * A value of the same form that names nothing: the last letters and digits are others. What sorts by its beginning, as ids
- * do, stands at the same place as the one that it was made of.
+ * do, stands at the same place as the one that it was made of; an address stays in its domain.
  */
 export function absentLike(value: string): string {
+  const [named = '', ...domain] = value.split(/(?=@)/);
+  return [lastChanged(named), ...domain].join('');
+}
+
+function lastChanged(value: string): string {
   const changed = [...value];
   let left = 8;
   for (let at = changed.length - 1; at >= 0 && left > 0; at -= 1) {

@@ -24,7 +24,7 @@ export interface Canaries {
   readonly add: (canary: Canary) => void;
   /** Those of some kinds that stand in a text, other than those that were sent with the question. */
   readonly foundIn: (text: string, kinds: readonly CanaryKind[], sent?: string) => readonly Canary[];
-  /** No longer looks for what stands in a text, for whoever is searched was told it. */
+  /** No longer looks for what stands in a text, for whoever is searched was made to hold it. */
   readonly retire: (text: string) => void;
   readonly count: () => number;
 }

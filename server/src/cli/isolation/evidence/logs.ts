@@ -2,8 +2,8 @@
 
 import { createReadStream } from 'node:fs';
 import { createInterface } from 'node:readline';
+import type { Record } from '../run.ts';
 import type { Canaries } from './canaries.ts';
-import type { Record } from './run.ts';
 
 /** Lines are cut; what is longer is no line of ours. */
 const lineLengthMax = 2 ** 20;

@@ -1,22 +1,20 @@
 /** What a tenant sees of itself, before and after others tried to reach it. */
 
-import type { Operation } from './api/description.ts';
-import { jsonOf, requestFrom } from './api/exchange.ts';
-import { inputFrom } from './api/places.ts';
+import type { Operation } from '../api/description.ts';
+import { type Answer, jsonOf, requestFrom } from '../api/exchange.ts';
+import { inputFrom, longestPage } from '../api/places.ts';
+import type { Run } from '../run.ts';
+import { type Credential, likelyFor } from '../tenants/credentials.ts';
+import type { Side } from '../tenants/sides.ts';
+import { partsOf } from '../tenants/things.ts';
 import { differentLeaf } from './compare.ts';
-import type { Run } from './run.ts';
-import { type Credential, likelyFor } from './tenants/credentials.ts';
-import type { Side } from './tenants/sides.ts';
-import { partsOf } from './tenants/things.ts';
+import { expectedOfOwner, withoutEvents } from './expected.ts';
 
 /** What every reading answered, by operation and what it was asked for. */
 export type Snapshot = ReadonlyMap<string, string>;
 
 /** When something was used last, its own readings say too. */
 const ownTraces = /^last_used_at$/;
-/** Whoever tries to sign in to a tenant leaves this in its audit log, as it should be. */
-const expectedActions: readonly unknown[] = ['login.failed'];
-const pageLimit = 200;
 
 /** Reads all that the admin of a tenant can read: every list, and every thing that it knows. */
 export async function snapshotOf(run: Run, side: Side, credentials: readonly Credential[]): Promise<Snapshot> {
@@ -30,12 +28,10 @@ export async function snapshotOf(run: Run, side: Side, credentials: readonly Cre
     const headers = await credential?.headersFor(operation);
     if (headers === undefined) continue;
     for (const id of idsFor(operation, side, run)) {
-      const input = inputFrom(places.get(operation) ?? [], operation, description, {
-        wanted: (places.get(operation) ?? []).filter(({ label }) => label === 'query limit'),
-        fill: ({ label }) => (label === 'query limit' ? pageLimit : id),
-      });
-      const answer = await wire.send(requestFrom(operation, input, headers));
-      snapshot.set(`${operation.id} ${id}`.trim(), withoutTraces(answer.status, jsonOf(answer) ?? answer.text));
+      const found = places.get(operation) ?? [];
+      const input = inputFrom(found, operation, description, { wanted: [], fill: () => id });
+      const answer = await wire.send(requestFrom(operation, longestPage(input, found), headers));
+      snapshot.set(`${operation.id} ${id}`.trim(), withoutTraces(answer));
     }
   }
   return snapshot;
@@ -52,15 +48,10 @@ function idsFor(operation: Operation, { things }: Side, run: Run): readonly stri
     .flatMap(({ fields }) => fields.get(field) ?? []);
 }
 
-function withoutTraces(status: number, value: unknown): string {
-  return JSON.stringify([status, value], (key, one: unknown) => {
-    if (ownTraces.test(key)) return undefined;
-    return Array.isArray(one) ? one.filter((item) => !expectedActions.includes(actionOf(item))) : one;
-  });
-}
-
-function actionOf(item: unknown): unknown {
-  return (item as { readonly event?: { readonly action?: unknown } } | null)?.event?.action;
+function withoutTraces(answer: Answer): string {
+  const text = withoutEvents(answer, expectedOfOwner);
+  const value = jsonOf({ ...answer, text }) ?? text;
+  return JSON.stringify([answer.status, value], (key, one: unknown) => (ownTraces.test(key) ? undefined : one));
 }
 
 /** Says of each reading that changed what of it did; `beforeToo` shows what changes by itself. */

@@ -5,11 +5,11 @@
  * was asked for. Successes may differ in what differs between any two of them, which a third answer shows.
  */
 
-import { type Answer, headerOf, jsonOf } from './api/exchange.ts';
+import { type Answer, headerOf, jsonOf } from '../api/exchange.ts';
 
-/** An answer to a request that put a value into a place. */
+/** An answer to a request that put values into places. */
 export interface Trial {
-  readonly value: string;
+  readonly values: readonly string[];
   readonly answer: Answer;
 }
 
@@ -26,13 +26,15 @@ export async function differenceOf(a: Trial, b: Trial, again: () => Promise<Tria
   const [statusA, statusB] = [a.answer.status, b.answer.status];
   if (statusA !== statusB) return `status ${statusA} and not ${statusB}`;
   const isSuccess = statusA < 400;
-  const header = differentHeader(headersOf(a, isSuccess), headersOf(b, isSuccess));
+  // What was sent once may be in any later answer.
+  const values = [...a.values, ...b.values];
+  const header = differentHeader(headersOf(a, values, isSuccess), headersOf(b, values, isSuccess));
   if (header !== undefined) return `header ${header}`;
-  const [textA, textB] = [plainText(a, isSuccess), plainText(b, isSuccess)];
+  const [textA, textB] = [plainText(a, values, isSuccess), plainText(b, values, isSuccess)];
   if (textA === textB) return undefined;
   if (!isSuccess) return `body ${excerpt(textA, textB)}`;
   const third = await again();
-  const different = differentLeaf(textA, textB, textB, plainText(third, isSuccess));
+  const different = differentLeaf(textA, textB, textB, plainText(third, [...values, ...third.values], isSuccess));
   return different === undefined ? undefined : `body at ${different === '' ? 'the top' : different}`;
 }
 
@@ -51,12 +53,11 @@ export function codeOf(answer: Answer): string | undefined {
   return typeof code === 'string' ? code : undefined;
 }
 
-function headersOf({ value, answer }: Trial, isSuccess: boolean): ReadonlyMap<string, string> {
+function headersOf({ answer }: Trial, values: readonly string[], isSuccess: boolean): ReadonlyMap<string, string> {
   const steady = answer.headers.filter(([name]) => !volatileHeaders.has(name) && !name.startsWith('x-ratelimit-'));
-  // What was made has an id of its own, and a length.
-  const compared = isSuccess
-    ? steady.map(([name, text]) => [name, name === 'content-type' ? text : ''] as const)
-    : steady.map(([name, text]) => [name, withoutValue(text, value)] as const);
+  // What was made has an id of its own; lengths follow from the body, which is compared.
+  const isCompared = (name: string) => (isSuccess ? name === 'content-type' : name !== 'content-length');
+  const compared = steady.map(([name, text]) => [name, isCompared(name) ? withoutValues(text, values) : ''] as const);
   return new Map(compared.filter(([name]) => !(isSuccess && name === 'content-length')));
 }
 
@@ -64,17 +65,19 @@ function differentHeader(a: ReadonlyMap<string, string>, b: ReadonlyMap<string, 
   return [...new Set([...a.keys(), ...b.keys()])].find((name) => a.get(name) !== b.get(name));
 }
 
-function plainText({ value, answer }: Trial, isSuccess: boolean): string {
+function plainText({ answer }: Trial, values: readonly string[], isSuccess: boolean): string {
   const requestId = headerOf(answer, 'x-request-id') ?? '';
-  const text = withoutValue(requestId === '' ? answer.text : answer.text.replaceAll(requestId, '‹request›'), value);
+  const text = withoutValues(requestId === '' ? answer.text : answer.text.replaceAll(requestId, '‹request›'), values);
   if (!isSuccess) return text;
   return text
     .replaceAll(/\b[a-z]{3}_[0-9a-f]{32}\b/g, (id) => `‹${id.slice(0, 3)}›`)
     .replaceAll(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)/g, '‹time›');
 }
 
-function withoutValue(text: string, value: string): string {
-  const forms = [value, JSON.stringify(value).slice(1, -1), encodeURIComponent(value)];
+function withoutValues(text: string, values: readonly string[]): string {
+  // The longest first, for one may be part of another.
+  const longest = values.toSorted((a, b) => b.length - a.length);
+  const forms = longest.flatMap((value) => [value, JSON.stringify(value).slice(1, -1), encodeURIComponent(value)]);
   return forms.reduce((rest, form) => (form === '' ? rest : rest.replaceAll(form, '‹value›')), text);
 }
 
