@@ -2,7 +2,8 @@
  * Lua scripts: read once from the files beside their module, with what they include in front.
  *
  * A script names its includes in lines of their own, before anything else: `-- include NAME`. They are looked for beside
- * it and then beside this file, which has `clock` (the time of Redis) and `random`.
+ * it and then beside this file, which has `clock` (the time of Redis) and `random`. An include may have its own; each is
+ * read once, before whatever names it first.
  */
 
 import { createHash, randomBytes } from 'node:crypto';
@@ -84,13 +85,21 @@ export function loadScript(
   name: string,
   standIns: Readonly<Record<string, string>> = {},
 ): { readonly script: Script; readonly includes: readonly string[] } {
-  const text = readFileSync(join(folder, `${name}.lua`), 'utf8');
-  const includes = [...text.matchAll(includeLine)].map(([, include = '']) => include);
-  const included = includes.map((include) => {
-    const file = `${standIns[include] ?? include}.lua`;
+  const texts = new Map<string, string>();
+  const named = new Set([name]);
+  function read(part: string): void {
+    const file = `${standIns[part] ?? part}.lua`;
     const own = join(folder, file);
-    return readFileSync(existsSync(own) ? own : join(sharedFolder, file), 'utf8');
-  });
-  const source = [...included, text].join('\n');
+    const text = readFileSync(existsSync(own) ? own : join(sharedFolder, file), 'utf8');
+    for (const [, include = ''] of text.matchAll(includeLine)) {
+      if (named.has(include)) continue;
+      named.add(include);
+      read(include);
+    }
+    texts.set(part, text);
+  }
+  read(name);
+  const source = [...texts.values()].join('\n');
+  const includes = [...texts.keys()].slice(0, -1);
   return { script: { name, source, sha1: createHash('sha1').update(source).digest('hex') }, includes };
 }

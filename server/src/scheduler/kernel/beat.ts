@@ -80,10 +80,10 @@ function adopted(state: PoolState, pod: Pod, flight: Flight, generation: string)
 function repeatGrants(step: Step, pod: Pod, held: ReadonlySet<string>): void {
   const { state } = step;
   let repeats = 0;
-  for (const name of pod.jobs.names()) {
+  for (const name of pod.jobs.names().slice(0, pod.inFlight)) {
     if (repeats === repeatsMax) return;
     const job = found(state.jobs.get(idOf(name)), name);
-    if (job.nonce === undefined || held.has(job.id)) continue;
+    if (held.has(job.id)) continue;
     repeats += 1;
     tell(step, pod.id, grantedMessage(job, state.nowMs));
   }

@@ -19,7 +19,7 @@ export function enqueue(step: Step, newJob: NewJob): Status {
   state.jobs.set(job.id, job);
   if (job.kind === 'attached') {
     job.podId = podId;
-    pod.jobs.add(job.name, 0);
+    pod.jobs.add(job.name, 1);
   } else state.timers.add(`deadline:${job.id}`, job.deadlineMs);
   tenantAs(state, newJob);
   queue(state, job);

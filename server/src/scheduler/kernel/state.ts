@@ -81,7 +81,7 @@ export interface Pod {
   /** Jobs it wants to run at once; 0 when it drains or died. */
   workers: number;
   inFlight: number;
-  /** Its jobs in flight and the attached ones that wait, oldest first. */
+  /** Its jobs in flight (score 0) and the attached ones that wait (score 1), oldest first. */
   readonly jobs: SortedSet;
   readonly inbox: Message[];
 }

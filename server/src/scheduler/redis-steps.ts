@@ -1,0 +1,132 @@
+/** The steps of the kernel as Redis takes them: what a script is given, and what it answers. */
+
+import { join } from 'node:path';
+import { createScripts, type RunScript, type ScriptHost, type ScriptInputs } from '../redis/index.ts';
+import type { Message, NewJob, Operation, Policy, Reply, Status } from './kernel/operations.ts';
+import { poolKey } from './keys.ts';
+
+/** What the state of a pool that is not there begins with. */
+export interface NewPool {
+  readonly policy: Policy;
+  readonly upstreamSlots: number;
+  readonly generation: string;
+}
+
+/** The steps on one pool. */
+export interface RedisSteps {
+  /** Takes one step; `undefined` when the pool is not there. */
+  readonly take: (
+    operation: Exclude<Operation, { type: 'configure' }>,
+    signal?: AbortSignal,
+  ) => Promise<Reply | undefined>;
+  /** Shares the pool by a policy from now on, and begins it when it is not there. */
+  readonly configure: (pool: NewPool, signal?: AbortSignal) => Promise<Reply>;
+  /** The pool as the JSON of a `PoolDump`; `undefined` when it is not there. */
+  readonly dump: () => Promise<string | undefined>;
+}
+
+const names = [
+  'beat',
+  'cancel',
+  'configure',
+  'dump',
+  'enqueue',
+  'grant-now',
+  'reap',
+  'redrive',
+  'set-capacity',
+  'set-tenant',
+  'settle',
+  'start',
+] as const;
+type Name = (typeof names)[number];
+type Args = readonly (string | number)[];
+
+/**
+ * Reads the scripts, for any pool.
+ * @param inputs time and chance, as a test decides them.
+ */
+export function createRedisSteps(redis: ScriptHost, inputs?: ScriptInputs): (pool: string) => RedisSteps {
+  const scripts = createScripts(redis, join(import.meta.dirname, 'lua'), names, inputs);
+  return (pool) => stepsOn(poolKey(pool), scripts);
+}
+
+function stepsOn(key: string, scripts: Readonly<Record<Name, RunScript>>): RedisSteps {
+  return {
+    async take(operation, signal) {
+      const [name, ...args] = callOf(operation);
+      return replyFrom(await scripts[name]([key], [operation.podId, ...args], signal));
+    },
+    async configure({ policy, upstreamSlots, generation }, signal) {
+      const { tierWeights, ...rest } = policy;
+      const args = ['', generation, upstreamSlots, JSON.stringify(rest), ...Object.entries(tierWeights).flat()];
+      const reply = replyFrom(await scripts.configure([key], args, signal));
+      if (reply === undefined) throw new Error('A pool that was just configured is there.');
+      return reply;
+    },
+    dump: async () => ((await scripts.dump([key], [])) as string | null) ?? undefined,
+  };
+}
+
+/** The script of an operation, and its arguments after the pod that asks. */
+function callOf(operation: Exclude<Operation, { type: 'configure' }>): readonly [Name, ...Args] {
+  switch (operation.type) {
+    case 'enqueue':
+      return ['enqueue', ...newJobArgs(operation.job)];
+    case 'grant':
+      return ['grant-now'];
+    case 'start':
+      return ['start', operation.jobId, operation.nonce];
+    case 'settle': {
+      const { jobId, nonce, outcome, actualCost = '', retryAtMs } = operation;
+      return ['settle', jobId, nonce, outcome, actualCost, retryAtMs];
+    }
+    case 'beat': {
+      const { generation, workers, flights } = operation;
+      const held = flights.flatMap(({ nonce, progressCost, job }) => [nonce, progressCost, ...newJobArgs(job)]);
+      return ['beat', generation, workers, ...held];
+    }
+    case 'cancel':
+    case 'redrive':
+      return [operation.type, operation.jobId];
+    case 'reap':
+      return ['reap', operation.deadPodId];
+    case 'setCapacity':
+      return ['set-capacity', operation.upstreamSlots];
+    case 'setTenant': {
+      const { tenantId, tier, weight, isPaused } = operation;
+      return ['set-tenant', tenantId, tier, weight, isPaused ? 1 : 0];
+    }
+  }
+}
+
+function newJobArgs(job: NewJob): Args {
+  const { id, kind, tenantId, tier, weight, queueMax, estimatedCost, priority, deadlineMs, attempts } = job;
+  return [id, kind, tenantId, tier, weight, queueMax, estimatedCost, priority, deadlineMs, attempts];
+}
+
+/** What `replyOf` in lua/step.lua gives. */
+type RawReply = readonly [
+  status: Status | 'unconfigured',
+  hasMore: number,
+  messages: readonly string[],
+  ...rest: unknown[],
+];
+
+function replyFrom(raw: unknown): Reply | undefined {
+  const [status, hasMore, messages, ...rest] = raw as RawReply;
+  if (status === 'unconfigured') return undefined;
+  const reply = { status, messages: messages.map(messageFrom), hasMore: hasMore === 1 };
+  if (rest.length === 0) return reply;
+  if (status !== 'ok') {
+    const [queuedCost, shareMillionths] = rest as [number, number];
+    return { ...reply, backlog: { queuedCost, shareMillionths } };
+  }
+  const [generation, staleJobIds, isNewPod, view] = rest as [string, string[], number, number[]];
+  const [slots = 0, inFlight = 0, queuedAttached = 0, queuedDetached = 0, servedCost = 0] = view;
+  const pool = { slots, inFlight, queuedAttached, queuedDetached, servedCost };
+  return { ...reply, generation, staleJobIds, isNewPod: isNewPod === 1, pool };
+}
+
+/** A message as a script wrote it. */
+const messageFrom = (text: string): Message => JSON.parse(text) as Message;
