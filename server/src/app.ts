@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { createAuditLog, createForeignIdWatch } from './audit/index.ts';
 import { createFileBlobs } from './blobs/index.ts';
 import type { Config } from './config/index.ts';
-import type { Logger } from './context.ts';
+import type { Logger, TenantTier } from './context.ts';
 import { openDatabase } from './db/index.ts';
 import { collectOrphans, createDocuments, createParser, type Documents } from './documents/index.ts';
 import { createEgress } from './egress/index.ts';
@@ -22,7 +22,7 @@ import { createMemoryLimits } from './limits/index.ts';
 import { createOpenAiCompatibleProvider, createUseLiteEmbedder } from './llm/index.ts';
 import { createAnswer, createChat, createModels, createRetrieve } from './query/index.ts';
 import { createRedisPool, type RedisPool } from './redis/index.ts';
-import { createScheduler, type Scheduler } from './scheduler/index.ts';
+import { createCosts, createEmbeddedBackend, createScheduler, type Scheduler } from './scheduler/index.ts';
 import { createSearchIndex } from './search/index.ts';
 import {
   answerSettings,
@@ -32,6 +32,7 @@ import {
   modelEndpoint,
   parseLimits,
   publicUrl,
+  schedulerPolicy,
   tierLimits,
 } from './settings.ts';
 import { createMetrics, type Metrics, startTracing } from './telemetry/index.ts';
@@ -116,7 +117,8 @@ async function openInfrastructure(config: Config, log: Logger, closers: Closers)
     audit,
     blobs: createFileBlobs(join(config.server.dataDir, 'blobs')),
     search: createSearchIndex(),
-    scheduler: createScheduler(config.scheduler),
+    scheduler: openScheduler(config.scheduler, metrics, log, closers),
+    costs: createCosts(config.scheduler),
     embedder,
     egress,
     upstream,
@@ -169,7 +171,7 @@ async function openFlows(
   infrastructure: Infrastructure,
   capabilities: Capabilities,
 ): Promise<App> {
-  const { metrics, database, vault, audit, blobs, search, scheduler, embedder, upstream } = infrastructure;
+  const { metrics, database, vault, audit, blobs, search, scheduler, costs, embedder, upstream } = infrastructure;
   const { jobs, documents, parser, ledger, limits, tenants, identity } = capabilities;
   const now = Date.now;
   const ingestSettings = { ...config.documents, batchSize: config.embeddings.batchSize };
@@ -187,8 +189,8 @@ async function openFlows(
     identity,
     tenants,
     documents,
-    answer: createAnswer({ ...meter, retrieve, scheduler, provider, settings: answerSettings(config) }),
-    chat: createChat({ ...meter, scheduler, upstream, settings: { outputTokensMax } }),
+    answer: createAnswer({ ...meter, retrieve, scheduler, costs, provider, settings: answerSettings(config) }),
+    chat: createChat({ ...meter, scheduler, costs, upstream, settings: { outputTokensMax } }),
     models: createModels(upstream, now),
     ledger,
     audit,
@@ -212,6 +214,7 @@ async function openFlows(
     services,
     databaseKind: infrastructure.databaseKind,
     async listen() {
+      await scheduler.start();
       await settleOrphans(infrastructure.isOnlyProcess ? now() : lostBefore());
       closers.push(every(orphanIntervalMs, log, () => settleOrphans(lostBefore())));
       closers.push(every(orphanIntervalMs, log, identity.breakGlass.writeOffExpired));
@@ -244,6 +247,16 @@ function openRedis({ url, ...settings }: Config['redis'], log: Logger): RedisPoo
   if (url === undefined) return undefined;
   const onError = (error: Error) => log.warn({ err: error }, 'redis connection lost');
   return createRedisPool({ url, ...settings, onError });
+}
+
+function openScheduler(settings: Config['scheduler'], metrics: Metrics, log: Logger, closers: Closers): Scheduler {
+  const policy = schedulerPolicy(settings);
+  const backend = createEmbeddedBackend({ policy, upstreamSlots: settings.slots });
+  const onWaited = ({ tier, waitedMs }: { tier: TenantTier; waitedMs: number }) =>
+    metrics.schedulerWait.record({ tier }, waitedMs / 1000);
+  const scheduler = createScheduler({ ...settings, backend, log, onWaited });
+  closers.push(backend.close, scheduler.close);
+  return scheduler;
 }
 
 /** A new tenant has somewhere to upload to before anybody of it can sign in. */

@@ -9,6 +9,7 @@ import type { ComponentCheck } from './health.ts';
 import type { TierLimits } from './limits/index.ts';
 import { createOpenAiUpstream, type Embedder, type OpenAiUpstream } from './llm/index.ts';
 import type { RedisPool } from './redis/index.ts';
+import type { Policy } from './scheduler/index.ts';
 import { probeOpenSearch, type SearchIndex } from './search/index.ts';
 
 /** Where the key encryption key is. */
@@ -47,6 +48,18 @@ export function tierLimits(limits: Config['limits']): Readonly<Record<TenantTier
     ),
     starter: of(limits.starterRequestsPerMinute, limits.starterTokensPerMinute, limits.starterBudgetDollarsPerMonth),
     free: of(limits.freeRequestsPerMinute, limits.freeTokensPerMinute, limits.freeBudgetDollarsPerMonth),
+  };
+}
+
+/** How tenants share the model. */
+export function schedulerPolicy(settings: Config['scheduler']): Policy {
+  const { weightEnterprise: enterprise, weightProfessional: professional, weightStarter: starter } = settings;
+  const { priority1OffsetMs, priority2OffsetMs, priority3OffsetMs, ...rest } = settings;
+  return {
+    ...rest,
+    tierWeights: { enterprise, professional, starter, free: settings.weightFree },
+    bandOffsetsMs: [0, priority1OffsetMs, priority2OffsetMs, priority3OffsetMs],
+    queuedMax: settings.queueMax,
   };
 }
 

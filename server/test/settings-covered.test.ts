@@ -63,6 +63,22 @@ const observedIn: Readonly<Record<string, readonly string[]>> = {
     ...['EGRESS_HTTP_ALLOWED', 'EGRESS_PORTS', 'EGRESS_ALLOWED_NETWORKS', 'EGRESS_DENIED_NETWORKS'],
     'EGRESS_CONNECT_TIMEOUT_MS',
   ],
+  'test/settings-scheduler.test.ts': [
+    ...['SCHEDULER_WEIGHT_ENTERPRISE', 'SCHEDULER_WEIGHT_PROFESSIONAL', 'SCHEDULER_WEIGHT_STARTER'],
+    ...['SCHEDULER_WEIGHT_FREE', 'SCHEDULER_PRIORITY_1_OFFSET_MS', 'SCHEDULER_PRIORITY_2_OFFSET_MS'],
+    'SCHEDULER_PRIORITY_3_OFFSET_MS',
+  ],
+  'src/scheduler/kernel/policy.test.ts': [
+    ...['SCHEDULER_CAP_PERCENT capPercent', 'SCHEDULER_CAP_POLICY capPolicy', 'SCHEDULER_COST_MAX costMax'],
+    ...['SCHEDULER_HEADROOM_SLOTS headroomSlots', 'SCHEDULER_INBOX_MAX inboxMax', 'SCHEDULER_LEASE_MS leaseMs'],
+    ...['SCHEDULER_GHOST_MS ghostMs', 'SCHEDULER_ATTEMPTS_MAX attemptsMax', 'SCHEDULER_DEATHS_MAX deathsMax'],
+    'SCHEDULER_DEAD_LETTERS_MAX deadMax',
+  ],
+  'src/scheduler/scheduler.test.ts': ['SCHEDULER_TENANT_QUEUE_MAX tenantQueueMax', 'SCHEDULER_WORKERS workers'],
+  'src/scheduler/cost.test.ts': [
+    ...['SCHEDULER_COST_INPUT_TOKEN costInputToken', 'SCHEDULER_COST_CACHED_TOKEN costCachedToken'],
+    'SCHEDULER_COST_OUTPUT_TOKEN costOutputToken',
+  ],
   'src/ledger/group-commit.test.ts': ['SETTLE_BATCH_MAX batchMax'],
   'src/telemetry/logger.test.ts': ['DEBUG', 'LOG_LEVEL'],
   'src/telemetry/tracing.test.ts': [

@@ -22,6 +22,9 @@ export type Unit =
   | 'characters'
   | 'per minute'
   | 'US dollars per month'
+  | 'percent'
+  | 'parts'
+  | 'cost units'
   | 'count';
 
 /** One typed setting; `T` is the type of its parsed value. */

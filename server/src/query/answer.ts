@@ -10,11 +10,11 @@ import { AppError, errorFromAbort, isAppError } from '../errors.ts';
 import { inspectInput } from '../guard/index.ts';
 import type { Tokens } from '../ledger/index.ts';
 import type { LlmProvider } from '../llm/index.ts';
-import type { Scheduler } from '../scheduler/index.ts';
 import { type QueryStage, withSpan } from '../telemetry/index.ts';
 import type { Citation, Passage } from './citations.ts';
 import { type Draft, extractive, generateDraft, quoteDraft } from './draft.ts';
 import { type Meter, type MeterDeps, type MeteredWork, metered } from './metered.ts';
+import { inSlot, type SlotDeps } from './slot.ts';
 
 /** What is asked. */
 export interface Question {
@@ -50,9 +50,8 @@ export type Retrieve = (
 ) => Promise<readonly Passage[]>;
 
 /** What answering needs. */
-export interface AnswerDeps extends MeterDeps {
+export interface AnswerDeps extends MeterDeps, SlotDeps {
   readonly retrieve: Retrieve;
-  readonly scheduler: Scheduler;
   /** Writes answers; without one they are quoted from the documents. */
   readonly provider: LlmProvider | undefined;
   readonly settings: AnswerSettings;
@@ -78,14 +77,15 @@ export type AnswerQuestion = (
 
 /** Makes the flow of a question. */
 export function createAnswer(deps: AnswerDeps): AnswerQuestion {
-  const { provider, scheduler, settings } = deps;
+  const { provider, settings } = deps;
 
   return async function answer(ctx, request, onEvent = () => {}) {
     assertAskable(request, settings);
-    const { result, usage, costNano } = await metered(deps, ctx, workOf(provider, settings), async (meter) => {
+    const work = workOf(provider, settings);
+    const { result, usage, costNano } = await metered(deps, ctx, work, async (whole) => {
       assertHarmless(request.question);
       const queuedMs = deps.now();
-      return scheduler.withSlot(ctx, ctx.signal, async () => {
+      return inSlot(deps, ctx, work, whole, async (meter) => {
         record('queue', queuedMs);
         const passages = await timed('retrieve', () => retrieve(ctx, request, meter));
         onEvent({ type: 'retrieval', passages: passages.length });

@@ -10,8 +10,8 @@ import type { RequestContext } from '../context.ts';
 import { AppError } from '../errors.ts';
 import { inspectInput } from '../guard/index.ts';
 import { countChatTokens, type OpenAiUpstream, readChatCompletion, readChatStream } from '../llm/index.ts';
-import type { Scheduler } from '../scheduler/index.ts';
 import { type Meter, type MeterDeps, metered } from './metered.ts';
+import { inSlot, type SlotDeps } from './slot.ts';
 
 /** What this server has to understand of a chat; all other fields pass through. */
 export const chatBody = z.looseObject({
@@ -36,8 +36,7 @@ export interface ChatSink {
 }
 
 /** What chatting needs. */
-export interface ChatDeps extends MeterDeps {
-  readonly scheduler: Scheduler;
+export interface ChatDeps extends MeterDeps, SlotDeps {
   /** Absent when no endpoint is configured. */
   readonly upstream: OpenAiUpstream | undefined;
   readonly settings: { readonly outputTokensMax: number };
@@ -51,7 +50,7 @@ const providerId = 'openai-compatible';
 /** Makes the flow of a chat. */
 export function createChat(deps: ChatDeps): Chat {
   return async function chat(ctx, body, sink) {
-    const { upstream, scheduler } = deps;
+    const { upstream } = deps;
     if (upstream === undefined) throw noEndpoint();
     const inputTokens = countChatTokens(body.messages, body.tools);
     const outputTokens =
@@ -63,13 +62,13 @@ export function createChat(deps: ChatDeps): Chat {
       bound: { inputTokens, outputTokens },
     } as const;
 
-    await metered(deps, ctx, work, async (meter) => {
+    await metered(deps, ctx, work, async (whole) => {
       for (const text of textsOf(body)) {
         const verdict = inspectInput(text);
         if (verdict.action === 'block')
           throw new AppError('input_blocked', { detail: `A message holds ${verdict.reason.replace('_', ' ')}.` });
       }
-      await scheduler.withSlot(ctx, ctx.signal, () => forward(upstream, ctx, body, inputTokens, meter, sink));
+      await inSlot(deps, ctx, work, whole, (meter) => forward(upstream, ctx, body, inputTokens, meter, sink));
     });
   };
 

@@ -64,6 +64,7 @@ export interface Metrics {
   readonly ingestDuration: Timing<Record<never, string>>;
   readonly schedulerSlotsInUse: Gauge;
   readonly schedulerWaiting: Gauge;
+  readonly schedulerWait: Timing<{ tier: TenantTier }>;
   readonly settleQueueDepth: Gauge;
   readonly settleFailures: Counter<Record<never, string>>;
   /** All metrics in the text format of Prometheus. */
@@ -120,6 +121,12 @@ export function createMetrics(): Metrics {
     ),
     schedulerSlotsInUse: gauge('scheduler_slots_in_use', 'Model slots in use.'),
     schedulerWaiting: gauge('scheduler_waiting', 'Requests waiting for a model slot.'),
+    schedulerWait: timing(
+      'scheduler_wait_seconds',
+      'Time that work waited for a model slot.',
+      ['tier'],
+      requestBuckets,
+    ),
     settleQueueDepth: gauge('settle_queue_depth', 'Finished requests whose usage is not yet in the ledger.'),
     settleFailures: counter('settle_failures_total', 'Settlements that failed and were tried again or given up.', []),
     exposition: async () => ({ contentType: registry.contentType, body: await registry.metrics() }),

@@ -9,9 +9,9 @@ import { createIngest } from '../../src/ingest/index.ts';
 import { createLedger } from '../../src/ledger/index.ts';
 import { createMemoryLimits, type TierLimits } from '../../src/limits/index.ts';
 import { createAnswer, createRetrieve } from '../../src/query/index.ts';
-import { createScheduler } from '../../src/scheduler/index.ts';
+import { createCosts, createEmbeddedBackend, createScheduler } from '../../src/scheduler/index.ts';
 import { createSearchIndex } from '../../src/search/index.ts';
-import { answerSettings } from '../../src/settings.ts';
+import { answerSettings, schedulerPolicy } from '../../src/settings.ts';
 import { createMetrics } from '../../src/telemetry/index.ts';
 import type { TestDatabase } from '../support/database.ts';
 import { openTestServer, type ServerParts } from '../support/http.ts';
@@ -200,7 +200,9 @@ function flowsOver(
     loadSpent: ledger.spentSince,
   });
   const retrieve = createRetrieve({ database, vault, documents, search, embedder, candidates: 100 });
-  const scheduler = createScheduler({ ...config.scheduler });
+  const policy = schedulerPolicy(config.scheduler);
+  const backend = createEmbeddedBackend({ policy, upstreamSlots: config.scheduler.slots });
+  const scheduler = createScheduler({ ...config.scheduler, backend, log, onWaited: () => {} });
   const settings = { ...answerSettings(config), passagesMax: 100 };
   const answer = createAnswer({
     limits,
@@ -209,6 +211,7 @@ function flowsOver(
     now: Date.now,
     retrieve,
     scheduler,
+    costs: createCosts(config.scheduler),
     provider: undefined,
     settings,
   });
