@@ -187,15 +187,20 @@ function withoutNames(openApi: string): string {
   return JSON.stringify(document);
 }
 
-/** Gives the description an operation with an id of something that nothing makes. */
+/** Gives the description two operations: one with an id of something that nothing makes, one with an id of nobody knows what. */
 function withUnknown(openApi: string): string {
   const document = JSON.parse(openApi) as { paths: Record<string, unknown> };
-  const schema = { type: 'string', 'x-names': ['unicorn.id'] };
-  const get = {
-    ...{ operationId: 'getUnicorn', 'x-permission': 'documents:read', security: [{ bearer: [] }] },
-    ...{ parameters: [{ name: 'id', in: 'path', required: true, schema }], responses: { 200: {} } },
+  const operation = (operationId: string, schema: object) => ({
+    get: {
+      ...{ operationId, 'x-permission': 'documents:read', security: [{ bearer: [] }], responses: { 200: {} } },
+      parameters: [{ name: 'id', in: 'path', required: true, schema: { type: 'string', ...schema } }],
+    },
+  });
+  const unknown = {
+    '/api/unicorns/{id}': operation('getUnicorn', { 'x-names': ['unicorn.id'] }),
+    '/api/riddles/{id}': operation('getRiddle', {}),
   };
-  return JSON.stringify({ ...document, paths: { ...document.paths, '/api/unicorns/{id}': { get } } });
+  return JSON.stringify({ ...document, paths: { ...document.paths, ...unknown } });
 }
 
 let server: TestApp;
@@ -206,13 +211,18 @@ beforeAll(async () => {
 }, 60_000);
 afterAll(() => server.close());
 
-/** Verifies the server behind an edge. */
-async function verify(url: string, options: readonly string[]) {
+/** Runs the command against an address. */
+function run(url: string, options: readonly string[]) {
   const { dataDir: directory, firstRun } = server;
   const files = ['--report', join(directory, 'report.json'), '--sign-with', join(directory, 'report-key.pem')];
   const environment = { GENAI_OPERATOR_KEY: firstRun.operator_key, GENAI_DATA_DIR: directory };
   const argv = ['--json', 'isolation', 'verify', '--url', url, ...files, ...options];
-  const { code, stdout, stderr } = await runCommand(argv, { directory, environment });
+  return runCommand(argv, { directory, environment });
+}
+
+/** Verifies to the end. */
+async function verify(url: string, options: readonly string[]) {
+  const { code, stdout, stderr } = await run(url, options);
   if (stdout === '') throw new Error(stderr);
   return { code, stderr, report: JSON.parse(stdout) as Report };
 }
@@ -260,11 +270,15 @@ describe('behind an edge that leaks', () => {
 });
 
 describe('what was not covered', () => {
-  it('fails the run: an operation that nothing makes anything for, in the place that wants it', async () => {
+  it('fails the run: an operation for which nothing makes anything, and one that does not say what it names', async () => {
     const edge = await startLeakingEdge(server.baseUrl, [], withUnknown);
-    const { code, report, stderr } = await verify(edge.url, ['--operation', 'getUnicorn']).finally(edge.close);
-    expect(report).toMatchObject({ covered: 0, leaks: 0, only: ['getUnicorn'] });
-    expect(report.findings).toMatchObject([{ kind: 'not_covered', operation: 'getUnicorn' }]);
+    const only = ['getUnicorn', 'getRiddle'];
+    const asked = only.flatMap((name) => ['--operation', name]);
+    const { code, report, stderr } = await verify(edge.url, asked).finally(edge.close);
+    expect(report).toMatchObject({ covered: 0, leaks: 0, only });
+    const findings = report.findings.map(({ kind, operation, message }) => [kind, operation, message]);
+    expect(findings).toContainEqual(['not_covered', 'getUnicorn', expect.stringContaining('unicorn.id')]);
+    expect(findings).toContainEqual(['not_covered', 'getRiddle', expect.stringContaining('Annotate it')]);
     expect([code, stderr]).toEqual([10, expect.stringContaining('only 0 of')]);
   });
 
@@ -291,6 +305,27 @@ it('removes what it made at Ctrl-C, and says by its exit code that it was told t
   expect(await genai.ended).toBe(130);
   expect(genai.stderr()).toContain('ended before it was done');
   expect(await tenantsLeft('deleted')).toBe(before + 2);
+});
+
+it('removes what it made after an error, and tells that error though the removal fails too', async () => {
+  const before = await tenantsLeft('deleted');
+  let isFirst = true;
+  const breaking: readonly Leak[] = [
+    { method: 'GET', path: /^\/api\/teams$/, answer: () => Promise.reject(new Error('The line is cut.')) },
+    {
+      ...{ method: 'PATCH', path: /^\/api\/operator\/tenants\// },
+      answer({ honest }) {
+        const isCut = isFirst;
+        isFirst = false;
+        return isCut ? Promise.reject(new Error('The line is cut.')) : honest();
+      },
+    },
+  ];
+  const edge = await startLeakingEdge(server.baseUrl, breaking);
+  const { code, stdout, stderr } = await run(edge.url, ['--operation', 'listTeams']).finally(edge.close);
+  expect([code, stdout]).toEqual([5, '']);
+  expect(stderr).toMatch(/could not be deleted.*marked as deleted.*"code":"unreachable"/s);
+  expect(await tenantsLeft('deleted')).toBe(before + 1);
 });
 
 /** How many tenants of verifications have a status. */
