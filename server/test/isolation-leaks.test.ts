@@ -20,6 +20,8 @@ interface Planted extends Leak {
   readonly kinds: readonly Kind[];
   /** Who alone is told, or where alone, when it matters. */
   readonly only?: { readonly credential?: RegExp; readonly place?: RegExp };
+  /** A place where it must be told, whatever else tells it. */
+  readonly at?: RegExp;
 }
 
 const lastIn = ({ pathname }: URL) => pathname.split('/').at(-1) ?? '';
@@ -60,7 +62,7 @@ const planted: readonly Planted[] = [
       const reply = await honest();
       return reply.status === 404 ? { ...reply, status: 204, text: '' } : reply;
     },
-    ...{ operation: 'endSession', kinds: ['wrong_answer'] },
+    ...{ operation: 'endSession', kinds: ['wrong_answer'], at: /^path id$/ },
   },
   {
     what: '403 for whatever is not there',
@@ -140,7 +142,7 @@ const planted: readonly Planted[] = [
       const [, , , team = '', , user = ''] = url.pathname.split('/');
       return isOfOwner(team) && isOfOwner(user) ? asOwner() : honest();
     },
-    ...{ operation: 'addTeamMember', kinds: ['difference', 'wrong_answer'] },
+    ...{ operation: 'addTeamMember', kinds: ['difference', 'wrong_answer'], at: /^path id and the path$/ },
   },
   {
     what: 'a cursor that carries its tenant along',
@@ -249,9 +251,10 @@ describe('behind an edge that leaks', () => {
     expect(code).toBe(9);
   });
 
-  it.each(planted)('finds $what', ({ operation, kinds, only = {} }) => {
+  it.each(planted)('finds $what', ({ operation, kinds, only = {}, at = /^/ }) => {
     const here = findings.filter((finding) => finding.operation === operation);
     expect(here.map(({ kind }) => kind)).toEqual(expect.arrayContaining([...kinds]));
+    expect(here.filter(({ place = '' }) => at.test(place))).not.toEqual([]);
     for (const { credential = '', place = '' } of here.filter(({ kind }) => kinds.includes(kind))) {
       expect(credential).toMatch(only.credential ?? /^/);
       expect(place).toMatch(only.place ?? /^/);
