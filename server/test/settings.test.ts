@@ -41,7 +41,7 @@ beforeAll(async () => {
     [`RATE_LIMIT_${tier.toUpperCase()}_TOKENS_PER_MINUTE`, String(tokens)],
     [`BUDGET_${tier.toUpperCase()}_DOLLARS_PER_MONTH`, String(dollars)],
   ]);
-  server = await startTestApp(anyTestDatabase(), {
+  const environment = {
     ...Object.fromEntries(ofTiers),
     JWT_SECRET_KEY: jwtSecret,
     TOKEN_ISSUER: 'issuer-of-this-test',
@@ -65,7 +65,8 @@ beforeAll(async () => {
     // Addresses are those that a proxy saw.
     TRUST_PROXY: 'true',
     RATE_LIMIT_ANONYMOUS_REQUESTS_PER_MINUTE: '3',
-  });
+  };
+  server = await startTestApp(anyTestDatabase(), environment, { isFirstStart: true });
 }, 120_000);
 afterAll(async () => {
   await server?.close();

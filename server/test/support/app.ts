@@ -7,9 +7,10 @@ import { pino } from 'pino';
 import { type App, createApp } from '../../src/app.ts';
 import { prepareFirstRun } from '../../src/cli/first-run.ts';
 import type { FirstRun, FirstRunUser } from '../../src/cli/first-run-file.ts';
-import { loadConfig } from '../../src/config/index.ts';
+import { type Config, loadConfig } from '../../src/config/index.ts';
 import type { BuiltInRole } from '../../src/context.ts';
 import type { TestDatabaseKind } from './database.ts';
+import { copyPreparedServer } from './prepared-server.ts';
 import { makeServerDatabase, type ServerDatabase } from './server-database.ts';
 
 /** A running server with its demo tenants. */
@@ -43,24 +44,24 @@ export interface Reply {
 
 const logLinesMax = 10_000;
 
+/** How a test server begins. */
+export interface TestAppOptions {
+  /** Whether it makes the first start itself. Otherwise it may come after one that had the usual settings. */
+  readonly isFirstStart?: boolean;
+}
+
 /** Starts a server. `environment` overrides settings. */
 export async function startTestApp(
   kind: TestDatabaseKind,
   environment: Readonly<Record<string, string>> = {},
+  { isFirstStart = false }: TestAppOptions = {},
 ): Promise<TestApp> {
   const dataDir = mkdtempSync(join(tmpdir(), 'genai-app-'));
-  const made = await makeServerDatabase(kind.name, dataDir);
-  const { config } = loadConfig({
-    environment: {
-      PORT: '0',
-      GENAI_DATA_DIR: dataDir,
-      JWT_SECRET_KEY: 'jwt-for-tests-0123456789-abcdefghijkl',
-      API_KEY_PEPPER: 'pepper-for-tests-0123456789-abcdefgh',
-      ...made.environment,
-      ...environment,
-    },
-    directory: dataDir,
-  });
+  const made =
+    kind.name === 'pglite' || isFirstStart
+      ? await makeServerDatabase(kind.name, dataDir)
+      : await copyPreparedServer(dataDir, startFirst);
+  const config = configOf(dataDir, { ...made.environment, ...environment });
   const lines: string[] = [];
   const log = pino({ level: 'debug' }, { write: (line) => void (lines.length < logLinesMax && lines.push(line)) });
   const app = await createApp(config, log);
@@ -99,6 +100,22 @@ export async function startTestApp(
       rmSync(dataDir, { recursive: true, force: true });
     },
   };
+}
+
+function configOf(dataDir: string, environment: Readonly<Record<string, string>>): Config {
+  const secrets = {
+    JWT_SECRET_KEY: 'jwt-for-tests-0123456789-abcdefghijkl',
+    API_KEY_PEPPER: 'pepper-for-tests-0123456789-abcdefgh',
+  };
+  const own = { PORT: '0', GENAI_DATA_DIR: dataDir, PASSWORD_HASH_MEMORY_KIB: '8192' };
+  return loadConfig({ environment: { ...own, ...secrets, ...environment }, directory: dataDir }).config;
+}
+
+async function startFirst(environment: Readonly<Record<string, string>>, dataDir: string): Promise<void> {
+  const log = pino({ level: 'silent' });
+  const app = await createApp(configOf(dataDir, environment), log);
+  await prepareFirstRun(app, dataDir, await app.listen(), log);
+  await app.close();
 }
 
 function parsed(text: string): Record<string, unknown> {

@@ -9,6 +9,9 @@ export const postgresTemplate = {
   password: 'for-tests-on-loopback',
 };
 
+/** A database after a first start, to clone. */
+export const preparedDatabase = 'genai_test_prepared';
+
 /** Runs statements on the maintenance database of a server. */
 export async function onServer(serverUrl: string, fn: (client: pg.Client) => Promise<unknown>): Promise<void> {
   const client = new pg.Client(serverUrl);

@@ -1,17 +1,19 @@
 /** Runs once before all tests: migrates the template databases that tests clone, and says what the run may use. */
 
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestProject } from 'vitest/node';
 import { loadConfig } from '../../src/config/index.ts';
 import { migrateAsOwner, openDatabase } from '../../src/db/open.ts';
-import { onServer, postgresTemplate, serverLoginUrl, withDatabase } from './database-urls.ts';
+import { onServer, postgresTemplate, preparedDatabase, serverLoginUrl, withDatabase } from './database-urls.ts';
 
 declare module 'vitest' {
   interface ProvidedContext {
     /** Folder of a migrated embedded database. */
     pgliteTemplate: string;
+    /** Data folder of a server after its first start; absent until a test needs it. */
+    preparedFolder: string;
     /** Server to make databases on, as superuser; undefined when there is none. */
     postgresUrl: string | undefined;
     /** A PgBouncer in transaction mode in front of it; undefined when there is none. */
@@ -31,7 +33,9 @@ const chromiumPathDefault = '/usr/bin/chromium';
 
 /** Makes the templates; the returned function removes them. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
-  const pgliteTemplate = mkdtempSync(join(tmpdir(), 'genai-template-'));
+  const templates = mkdtempSync(join(tmpdir(), 'genai-templates-'));
+  const pgliteTemplate = join(templates, 'pglite');
+  mkdirSync(pgliteTemplate);
   const { config } = loadConfig({ environment: { GENAI_DATA_DIR: pgliteTemplate }, directory: pgliteTemplate });
   const { database } = await openDatabase(config, {
     onSystemTransaction: () => {},
@@ -40,6 +44,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
   });
   await database.close();
   project.provide('pgliteTemplate', pgliteTemplate);
+  project.provide('preparedFolder', join(templates, 'prepared'));
 
   const postgresUrl = process.env['TEST_DATABASE_URL'];
   if (postgresUrl !== undefined) await migrateTemplate(postgresUrl);
@@ -51,9 +56,12 @@ export default async function setup(project: TestProject): Promise<() => Promise
   project.provide('isLong', process.env['GENAI_TEST_LONG'] === '1');
 
   return async () => {
-    rmSync(pgliteTemplate, { recursive: true, force: true });
-    if (postgresUrl !== undefined)
-      await onServer(postgresUrl, (client) => client.query(`drop database if exists ${postgresTemplate.database}`));
+    rmSync(templates, { recursive: true, force: true });
+    if (postgresUrl === undefined) return;
+    await onServer(postgresUrl, async (client) => {
+      for (const name of [postgresTemplate.database, preparedDatabase])
+        await client.query(`drop database if exists ${name}`);
+    });
   };
 }
 

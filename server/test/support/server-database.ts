@@ -2,6 +2,7 @@
 
 import { randomBytes } from 'node:crypto';
 import { cpSync } from 'node:fs';
+import pg from 'pg';
 import { inject } from 'vitest';
 import type { TestDatabaseKind } from './database.ts';
 import { onServer, postgresTemplate, serverLoginUrl, withDatabase } from './database-urls.ts';
@@ -17,23 +18,25 @@ export interface ServerDatabase {
 
 /** Makes a migrated, empty database of a kind for a server with this data folder. */
 export async function makeServerDatabase(kind: TestDatabaseKind['name'], dataDir: string): Promise<ServerDatabase> {
-  if (kind === 'pglite') {
-    cpSync(inject('pgliteTemplate'), dataDir, { recursive: true });
-    return { environment: {}, sql: undefined, remove: async () => {} };
-  }
+  if (kind === 'postgresql') return clonePostgres(postgresTemplate.database);
+  cpSync(inject('pgliteTemplate'), dataDir, { recursive: true });
+  return { environment: {}, sql: undefined, remove: async () => {} };
+}
+
+/** Makes a database on the PostgreSQL test server from one to which nobody is connected. */
+export async function clonePostgres(template: string): Promise<ServerDatabase> {
   const serverUrl = inject('postgresUrl');
   if (serverUrl === undefined) throw new Error('TEST_DATABASE_URL is not set.');
   const name = `genai_test_${randomBytes(6).toString('hex')}`;
-  await onServer(serverUrl, (client) => client.query(`create database ${name} template ${postgresTemplate.database}`));
+  await onServer(serverUrl, (client) => client.query(`create database ${name} template ${template}`));
+  const client = new pg.Client(withDatabase(serverUrl, name));
+  await client.connect();
   return {
     environment: { DATABASE_URL: serverLoginUrl(serverUrl, name) },
-    async sql(text) {
-      let rows: Record<string, unknown>[] = [];
-      await onServer(withDatabase(serverUrl, name), async (client) => {
-        ({ rows } = await client.query<Record<string, unknown>>(text));
-      });
-      return rows;
+    sql: async (text) => (await client.query<Record<string, unknown>>(text)).rows,
+    async remove() {
+      await client.end();
+      await onServer(serverUrl, (admin) => admin.query(`drop database if exists ${name} with (force)`));
     },
-    remove: () => onServer(serverUrl, (client) => client.query(`drop database if exists ${name} with (force)`)),
   };
 }
