@@ -58,7 +58,7 @@ async function ingested(filename: string, bytes: Buffer | string): Promise<Recor
   const { status, body, text } = await server.call(analyst(), 'POST', '/api/documents', form);
   expect(status, text).toBe(202);
   const document = async () => (await server.call(analyst(), 'GET', `/api/documents/${body['id']}`)).body;
-  await expect.poll(async () => (await document())['status'], { timeout: 25_000 }).toMatch(/^(indexed|failed)$/);
+  await expect.poll(async () => (await document())['status'], { timeout: 50_000 }).toMatch(/^(indexed|failed)$/);
   return document();
 }
 

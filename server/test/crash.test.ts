@@ -4,9 +4,11 @@
  */
 
 import { randomInt } from 'node:crypto';
+import { rmSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
-import { type ServerProcess, startServer, temporaryDataDir } from '../bench/support/server-process.ts';
+import { type ServerProcess, startServer } from '../bench/support/server-process.ts';
 import { type Acknowledged, seededRandom, startWorkload } from './support/crash-workload.ts';
+import { copyPgliteTemplate } from './support/database.ts';
 import { startUpstream, type Upstream } from './support/upstream/index.ts';
 
 const kills = inject('isLong') ? 50 : 3;
@@ -16,7 +18,7 @@ const seed = randomInt(2 ** 31);
 
 let upstream: Upstream;
 let server: ServerProcess;
-const dataDir = temporaryDataDir();
+const dataDir = copyPgliteTemplate();
 const acknowledged: Acknowledged = { documents: new Map(), requests: new Set(), surprises: [] };
 
 beforeAll(async () => {
@@ -26,11 +28,11 @@ beforeAll(async () => {
 afterAll(async () => {
   await server?.stop('SIGKILL');
   await upstream?.close();
-  dataDir.remove();
+  rmSync(dataDir, { recursive: true, force: true });
 });
 
 function start(): Promise<ServerProcess> {
-  return startServer(dataDir.path, {
+  return startServer(dataDir, {
     OPENAI_BASE_URL: upstream.baseUrl,
     OPENAI_API_KEY: 'test-key',
     LLM_MODEL: 'test-answer?gap=2',
@@ -70,8 +72,8 @@ async function statusOf(id: string): Promise<unknown> {
 
 describe(`a killed server (seed ${seed})`, () => {
   it('keeps a second one off its folder while it runs', async () => {
-    await expect(startServer(dataDir.path)).rejects.toThrow(
-      `${dataDir.path} is in use by another server (process ${server.pid}). Stop it, or set GENAI_DATA_DIR to another folder.`,
+    await expect(startServer(dataDir)).rejects.toThrow(
+      `${dataDir} is in use by another server (process ${server.pid}). Stop it, or set GENAI_DATA_DIR to another folder.`,
     );
     expect((await get('/health')).status).toBe(200);
   });

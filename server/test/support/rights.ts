@@ -18,7 +18,6 @@ interface UserRow {
   readonly permissions: readonly string[] | null;
   readonly tier: string;
   readonly password: string;
-  readonly is_active: boolean;
   readonly readable: readonly string[];
 }
 interface KeyRow {
@@ -45,16 +44,17 @@ const providersSql = `
       default_clearance::text), null) as clearances
   from genai.identity_providers`;
 
+/** Whoever is not active has no rights, and is left out: of those there are ever more. */
 const usersSql = `
   select u.tenant_id, u.id, u.role, u.clearance::text, r.permissions, t.tier::text,
     coalesce(encode(sha256(u.password_hash_sealed), 'hex'), 'none') as password,
-    u.status = 'active' and t.status = 'active' as is_active,
     array(select distinct c.collection_id from genai.collection_grants c where c.tenant_id = u.tenant_id
       and (c.subject_kind = 'everyone' or (c.subject_kind, c.subject_id) in (('role', u.role), ('user', u.id))
         or (c.subject_kind = 'team' and c.subject_id in
           (select team_id from genai.team_members m where m.tenant_id = u.tenant_id and m.user_id = u.id)))) as readable
   from genai.users u join genai.tenants t using (tenant_id)
-  left join genai.roles r on r.tenant_id = u.tenant_id and r.name = u.role`;
+  left join genai.roles r on r.tenant_id = u.tenant_id and r.name = u.role
+  where u.status = 'active' and t.status = 'active'`;
 
 /** The rights of everybody, now. */
 export async function rightsNow(superuser: TestDatabase['superuser']): Promise<Rights> {
@@ -67,8 +67,7 @@ export async function rightsNow(superuser: TestDatabase['superuser']): Promise<R
       ...row.readable.map((id) => `${row.tenant_id} reads ${id}`),
       `${row.tenant_id} is ${row.tier}`,
     ];
-    const active = new Set(row.is_active ? all : []);
-    rights.set(row.id, active).set(`password ${row.password} of ${row.id}`, active);
+    rights.set(row.id, new Set(all)).set(`password ${row.password} of ${row.id}`, new Set(all));
   }
   const keys = await superuser('select id, user_id, scopes from genai.api_keys where revoked_at is null');
   for (const { id, user_id, scopes } of keys as unknown as KeyRow[]) {
