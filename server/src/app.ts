@@ -104,7 +104,8 @@ async function openInfrastructure(config: Config, log: Logger, closers: Closers)
   const embedder = createUseLiteEmbedder({ queueTextsMax: queueMax, timeoutMs });
   closers.push(embedder.close);
   const egress = createEgress({ settings: config.egress, onOutcome: metrics.egressCalls.add });
-  const upstream = modelEndpoint(config.llm, egress, upstreamResponseBytesMax);
+  const scheduler = openScheduler(config.scheduler, metrics, log, closers);
+  const upstream = modelEndpoint(config.llm, egress, upstreamResponseBytesMax, scheduler.note);
   if (upstream !== undefined) closers.push(upstream.close);
   return {
     metrics,
@@ -117,7 +118,7 @@ async function openInfrastructure(config: Config, log: Logger, closers: Closers)
     audit,
     blobs: createFileBlobs(join(config.server.dataDir, 'blobs')),
     search: createSearchIndex(),
-    scheduler: openScheduler(config.scheduler, metrics, log, closers),
+    scheduler,
     costs: createCosts(config.scheduler),
     embedder,
     egress,

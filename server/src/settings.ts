@@ -7,7 +7,7 @@ import type { Database } from './db/index.ts';
 import type { Egress } from './egress/index.ts';
 import type { ComponentCheck } from './health.ts';
 import type { TierLimits } from './limits/index.ts';
-import { createOpenAiUpstream, type Embedder, type OpenAiUpstream } from './llm/index.ts';
+import { createOpenAiUpstream, type Embedder, type OpenAiUpstream, type UpstreamSign } from './llm/index.ts';
 import type { RedisPool } from './redis/index.ts';
 import type { Policy } from './scheduler/index.ts';
 import { probeOpenSearch, type SearchIndex } from './search/index.ts';
@@ -70,6 +70,7 @@ export function modelEndpoint(
   llm: Config['llm'],
   egress: Pick<Egress, 'pool'>,
   responseBytesMax: number,
+  onSign?: (sign: UpstreamSign) => void,
 ): OpenAiUpstream | undefined {
   const isConfigured = llm.apiKey !== undefined || llm.baseUrl !== publicEndpoint;
   if (llm.provider === 'extractive' || (llm.provider === 'auto' && !isConfigured)) return undefined;
@@ -84,6 +85,7 @@ export function modelEndpoint(
     idleTimeoutMs,
     attemptsMax,
     responseBytesMax,
+    ...(onSign === undefined ? {} : { onSign }),
   });
 }
 

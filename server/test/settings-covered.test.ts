@@ -74,7 +74,11 @@ const observedIn: Readonly<Record<string, readonly string[]>> = {
     ...['SCHEDULER_GHOST_MS ghostMs', 'SCHEDULER_ATTEMPTS_MAX attemptsMax', 'SCHEDULER_DEATHS_MAX deathsMax'],
     'SCHEDULER_DEAD_LETTERS_MAX deadMax',
   ],
-  'src/scheduler/scheduler.test.ts': ['SCHEDULER_TENANT_QUEUE_MAX tenantQueueMax', 'SCHEDULER_WORKERS workers'],
+  'src/scheduler/scheduler.test.ts': [
+    'SCHEDULER_TENANT_QUEUE_MAX tenantQueueMax',
+    'SCHEDULER_WORKERS workers',
+    'SCHEDULER_ADAPTIVE isAdaptive',
+  ],
   'src/scheduler/cost.test.ts': [
     ...['SCHEDULER_COST_INPUT_TOKEN costInputToken', 'SCHEDULER_COST_CACHED_TOKEN costCachedToken'],
     'SCHEDULER_COST_OUTPUT_TOKEN costOutputToken',

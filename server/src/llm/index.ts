@@ -12,6 +12,7 @@ export {
   type SendOptions,
   type UpstreamPath,
   type UpstreamResponse,
+  type UpstreamSign,
 } from './openai-upstream.ts';
 export type {
   ChatMessage,

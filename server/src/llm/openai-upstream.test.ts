@@ -123,6 +123,22 @@ describe('retries', () => {
     expect(server.requests()).toHaveLength(2);
   });
 
+  it.each([
+    ['test-echo', 'answered'],
+    ['test-echo?error=429', 'overloaded'],
+    ['test-echo?error=529', 'overloaded'],
+    ['test-echo?error=500', undefined],
+    ['test-echo?ttft=2000', 'overloaded'],
+  ])('says of %s how busy the endpoint is: %s', async (model, kind) => {
+    const signs: string[] = [];
+    const upstream = connect({ attemptsMax: 1, firstByteTimeoutMs: 300, onSign: (sign) => signs.push(sign.kind) });
+    await send(upstream, chat(model)).then(
+      ({ body }) => readText(body),
+      () => {},
+    );
+    expect(signs).toEqual(kind === undefined ? [] : [kind]);
+  });
+
   it('never asks again once a byte has arrived', async () => {
     const { body } = await send(connect(), chat('test-echo?reset=mid'));
     await expect(readText(body)).rejects.toMatchObject({ code: 'upstream_unavailable' });

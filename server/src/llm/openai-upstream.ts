@@ -44,9 +44,16 @@ export interface OpenAiUpstreamOptions {
   readonly responseBytesMax: number;
   /** How often a call is tried while nothing of its answer has arrived, the first time included. */
   readonly attemptsMax: number;
+  /** Told how each attempt went, as far as it says how much the endpoint takes at once. */
+  readonly onSign?: (sign: UpstreamSign) => void;
   /** Source of jitter, in [0, 1). */
   readonly random?: () => number;
 }
+
+/** What an attempt says of how busy the endpoint is. */
+export type UpstreamSign =
+  | { readonly kind: 'answered'; readonly firstByteMs: number }
+  | { readonly kind: 'overloaded' };
 
 /** How to send one request. */
 export interface SendOptions {
@@ -132,10 +139,14 @@ export function createOpenAiUpstream(options: OpenAiUpstreamOptions): OpenAiUpst
     waiting += 1;
     const watch = createSilenceWatch(signal);
     watch.expect(firstByteTimeoutMs);
+    const sentMs = performance.now();
     try {
-      return await begin(await pool.request({ ...request, signal: watch.signal }), watch);
+      const response = await begin(await pool.request({ ...request, signal: watch.signal }), watch);
+      options.onSign?.({ kind: 'answered', firstByteMs: performance.now() - sentMs });
+      return response;
     } catch (error) {
       watch.end();
+      if (watch.signal.aborted && !signal.aborted) options.onSign?.({ kind: 'overloaded' });
       throw errorFromTransport(watch.signal.aborted ? watch.signal.reason : error);
     } finally {
       waiting -= 1;
@@ -151,7 +162,10 @@ export function createOpenAiUpstream(options: OpenAiUpstreamOptions): OpenAiUpst
     if (status < 200 || status > 299) {
       const text = await readAtMost(bytes, errorBytesMax);
       void leave(body, bytes);
-      throw errorFromResponse({ status, headers, body: parseJson(text), apiKey });
+      const error = errorFromResponse({ status, headers, body: parseJson(text), apiKey });
+      // 529 stands in no standard; endpoints that have too much to do say it.
+      if (status === 529 || error.code === 'upstream_rate_limited') options.onSign?.({ kind: 'overloaded' });
+      throw error;
     }
     const first = await bytes.next();
     watch.rest();

@@ -57,6 +57,8 @@ export interface Pod {
   readonly beat: () => Promise<void>;
   /** What the last beat said of the pool. */
   readonly pool: () => PoolView;
+  /** Says what the upstream takes at once. */
+  readonly setSlots: (upstreamSlots: number) => Promise<void>;
   /** What the pool has served a second, smoothed; 0 while it is not known. */
   readonly servedCostPerSecond: () => number;
   /** Takes no new jobs from now on. */
@@ -168,6 +170,11 @@ export function createPod(options: PodOptions): Pod {
     settle,
     beat,
     pool: () => pool,
+    async setSlots(upstreamSlots) {
+      // The next beat tells; until then this is the best that is known.
+      pool = { ...pool, slots: upstreamSlots };
+      await take({ type: 'setCapacity', upstreamSlots });
+    },
     servedCostPerSecond: rate.perSecond,
     async drain() {
       workers = 0;

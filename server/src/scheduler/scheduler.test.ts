@@ -25,13 +25,21 @@ const never = new AbortController().signal;
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 const opened: Scheduler[] = [];
 
-function open(options: { slots: number; workers?: number; queuedMax?: number; tenantQueueMax?: number }): Scheduler {
-  const { slots, workers = slots, queuedMax = 100, tenantQueueMax = 100 } = options;
+function open(options: {
+  slots: number;
+  workers?: number;
+  queuedMax?: number;
+  tenantQueueMax?: number;
+  isAdaptive?: boolean;
+}): Scheduler {
+  const { slots, workers = slots, queuedMax = 100, tenantQueueMax = 100, isAdaptive = true } = options;
   const scheduler = createScheduler({
     backend: createEmbeddedBackend({ policy: { ...policy, queuedMax }, upstreamSlots: slots }),
     workers,
     leaseMs: policy.leaseMs,
     tenantQueueMax,
+    slots,
+    isAdaptive,
     log: pino({ level: 'silent' }),
     onWaited: () => {},
   });
@@ -100,6 +108,18 @@ describe('slots for model work', () => {
     const all = works.map(({ run }) => scheduler.withSlot(asked(), run));
     await turn();
     expect(works.map(({ hasStarted }) => hasStarted())).toEqual([true, true, false]);
+    for (const { end } of works) end();
+    await Promise.all(all);
+  });
+
+  it.each([true, false])('are fewer while the model has too much to do, when isAdaptive is %s', async (isAdaptive) => {
+    const scheduler = open({ slots: 5, isAdaptive });
+    await scheduler.start();
+    scheduler.note({ kind: 'overloaded' });
+    const works = Array.from({ length: 5 }, work);
+    const all = works.map(({ run }) => scheduler.withSlot(asked(), run));
+    await turn();
+    expect(works.filter(({ hasStarted }) => hasStarted()).length).toBe(isAdaptive ? 4 : 5);
     for (const { end } of works) end();
     await Promise.all(all);
   });

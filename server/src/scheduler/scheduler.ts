@@ -8,6 +8,7 @@ import { v7 as uuidv7 } from 'uuid';
 import type { Logger, TenantScope, TenantTier } from '../context.ts';
 import { AppError } from '../errors.ts';
 import type { SchedulerBackend } from './backend.ts';
+import { createCapacityControl, type UpstreamSign } from './capacity.ts';
 import type { EndReason, NewJob, Reply } from './kernel/operations.ts';
 import { createPod, type Granted, type Pod } from './pod.ts';
 
@@ -39,6 +40,8 @@ export interface Scheduler {
    */
   readonly withSlot: <T>(work: AttachedWork, run: (slot: Slot) => Promise<T>) => Promise<T>;
   readonly usage: () => { readonly busy: number; readonly waiting: number; readonly slots: number };
+  /** Learns from how a call of the upstream went how much it takes at once. */
+  readonly note: (sign: UpstreamSign) => void;
   /** Joins the pool. */
   readonly start: () => Promise<void>;
   readonly close: () => Promise<void>;
@@ -50,6 +53,10 @@ export interface SchedulerOptions {
   readonly workers: number;
   readonly leaseMs: number;
   readonly tenantQueueMax: number;
+  /** The most that the upstream is given at once. */
+  readonly slots: number;
+  /** Whether less is tried when it shows that this is too much. */
+  readonly isAdaptive: boolean;
   readonly log: Logger;
   readonly onWaited: (wait: { readonly tier: TenantTier; readonly waitedMs: number }) => void;
   readonly random?: () => string;
@@ -71,6 +78,14 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
     log,
     onDetached: giveBack,
     onEnded: () => {},
+  });
+
+  const capacity = createCapacityControl({
+    slotsMax: options.slots,
+    pool: () => ({ slots: pod.pool().slots, inFlight: Math.max(pod.pool().inFlight, pod.running.size) }),
+    setSlots: (slots) => {
+      pod.setSlots(slots).catch((error: unknown) => log.warn({ err: error }, 'the capacity could not be changed'));
+    },
   });
 
   function giveBack({ jobId, nonce }: Granted): void {
@@ -148,6 +163,9 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
       }
     },
     usage: () => ({ busy: pod.running.size, waiting: pod.waiters.size, slots: pod.pool().slots }),
+    note: (sign) => {
+      if (options.isAdaptive) capacity.note(sign);
+    },
     start: pod.beat,
     close: pod.close,
   };

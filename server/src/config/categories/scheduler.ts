@@ -1,4 +1,4 @@
-import { choice, integer, number } from '../setting.ts';
+import { boolean, choice, integer, number } from '../setting.ts';
 
 function weightOf(tier: string, weight: number) {
   return integer({
@@ -42,6 +42,12 @@ export const scheduler = {
     max: 100_000,
     unit: 'count',
     description: 'Questions and chats that the model works on at once, for all servers together.',
+  }),
+  isAdaptive: boolean({
+    env: 'SCHEDULER_ADAPTIVE',
+    default: true,
+    description:
+      'Whether fewer than SCHEDULER_SLOTS are worked on at once while the model refuses for overload, times out or begins to answer late.',
   }),
   workers: integer({
     env: 'SCHEDULER_WORKERS',
