@@ -9,6 +9,7 @@ import { once } from 'node:events';
 import { Cluster, Redis } from 'ioredis';
 import { errorFromAbort } from '../errors.ts';
 import { isScriptMissing, translatedFailure, withPatience } from './failures.ts';
+import { listenTo, waitSecondsMax } from './listener.ts';
 import type { ScriptHost } from './script.ts';
 
 /** Connections to one Redis. */
@@ -17,6 +18,11 @@ export interface RedisPool extends ScriptHost {
   readonly ready: () => Promise<void>;
   /** Resolves when Redis answers. Throws `dependency_unavailable`. */
   readonly ping: () => Promise<void>;
+  /**
+   * Takes what arrives in a list, by a connection of its own, until the returned function is called. Items may be lost when
+   * the connection breaks.
+   */
+  readonly listen: (key: string, onItem: (item: string) => void) => () => Promise<void>;
   readonly close: () => Promise<void>;
 }
 
@@ -46,11 +52,7 @@ const isReady = ({ status }: Connection): boolean => status === 'ready';
 
 /** Opens a pool whose connections are made in the background and heal by themselves. */
 export function createRedisPool(options: RedisOptions): RedisPool {
-  const connections = Array.from({ length: options.poolSize }, () => {
-    const connection = options.isCluster ? connectCluster(options) : connect(options);
-    connection.on('error', options.onError);
-    return connection;
-  });
+  const connections = Array.from({ length: options.poolSize }, () => open(options));
   let next = 0;
 
   /** The next connection that works, or any when none does. */
@@ -83,6 +85,10 @@ export function createRedisPool(options: RedisOptions): RedisPool {
         signal,
       );
     },
+    listen(key, onItem) {
+      const commandTimeoutMs = waitSecondsMax * 1000 + options.commandTimeoutMs;
+      return listenTo(open({ ...options, commandTimeoutMs }), key, onItem);
+    },
     async close() {
       for (const connection of connections) connection.disconnect();
     },
@@ -108,6 +114,11 @@ function clientOptions({ connectTimeoutMs, commandTimeoutMs }: RedisOptions) {
 }
 
 const retryStrategy = (attempt: number): number => Math.min(reconnectDelayMsMax, attempt * 100);
+
+function open(options: RedisOptions): Connection {
+  const connection = options.isCluster ? connectCluster(options) : connect(options);
+  return connection.on('error', options.onError);
+}
 
 function connect(options: RedisOptions): Redis {
   return new Redis(options.url, { ...clientOptions(options), enableOfflineQueue: false, retryStrategy });

@@ -17,3 +17,6 @@
 
 /** The key of a pool, to which its scripts add. */
 export const poolKey = (pool: string): string => `{sched:${pool}}`;
+
+/** Messages for a pod. */
+export const inboxKey = (pool: string, podId: string): string => `${poolKey(pool)}:inbox:${podId}`;

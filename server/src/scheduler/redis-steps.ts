@@ -2,6 +2,7 @@
 
 import { join } from 'node:path';
 import { createScripts, type RunScript, type ScriptHost, type ScriptInputs } from '../redis/index.ts';
+import type { PoolDump } from './kernel/dump.ts';
 import type { Message, NewJob, Operation, Policy, Reply, Status } from './kernel/operations.ts';
 import { poolKey } from './keys.ts';
 
@@ -21,7 +22,7 @@ export interface RedisSteps {
   ) => Promise<Reply | undefined>;
   /** Shares the pool by a policy from now on, and begins it when it is not there. */
   readonly configure: (pool: NewPool, signal?: AbortSignal) => Promise<Reply>;
-  /** The pool as the JSON of a `PoolDump`; `undefined` when it is not there. */
+  /** The pool as JSON; `undefined` when it is not there. */
   readonly dump: () => Promise<string | undefined>;
 }
 
@@ -129,4 +130,7 @@ function replyFrom(raw: unknown): Reply | undefined {
 }
 
 /** A message as a script wrote it. */
-const messageFrom = (text: string): Message => JSON.parse(text) as Message;
+export const messageFrom = (text: string): Message => JSON.parse(text) as Message;
+
+/** A pool as `dump` wrote it. */
+export const dumpFrom = (text: string): PoolDump => JSON.parse(text) as PoolDump;
