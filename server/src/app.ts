@@ -17,8 +17,15 @@ import { componentsHealth } from './health.ts';
 import { createHttpServer, type Services } from './http/index.ts';
 import { createIdentity } from './identity/index.ts';
 import { createIngest } from './ingest/index.ts';
-import { createLedger, type Ledger } from './ledger/index.ts';
-import { createMemoryLimits } from './limits/index.ts';
+import { createLedger, type Ledger, type Settlement } from './ledger/index.ts';
+import {
+  type CrossingEvent,
+  createLimits,
+  createMemoryCounters,
+  createRedisCounters,
+  type Limits,
+  type OverrunEvent,
+} from './limits/index.ts';
 import { createOpenAiCompatibleProvider, createUseLiteEmbedder } from './llm/index.ts';
 import { createAnswer, createChat, createModels, createRetrieve } from './query/index.ts';
 import { createRedisPool, type RedisPool } from './redis/index.ts';
@@ -29,11 +36,11 @@ import {
   healthChecks,
   isFactorRequiredOfAdmins,
   keyFilePath,
+  limitPolicy,
   modelEndpoint,
   parseLimits,
   publicUrl,
   schedulerPolicy,
-  tierLimits,
 } from './settings.ts';
 import { createMetrics, type Metrics, startTracing } from './telemetry/index.ts';
 import { createTenants, type Tenants } from './tenants/index.ts';
@@ -114,6 +121,7 @@ async function openInfrastructure(config: Config, log: Logger, closers: Closers)
     /** Without Redis no second process can work on this database. */
     isOnlyProcess: redis === undefined,
     redis,
+    counters: redis === undefined ? createMemoryCounters() : createRedisCounters(redis),
     vault,
     audit,
     blobs: createFileBlobs(join(config.server.dataDir, 'blobs')),
@@ -130,7 +138,7 @@ type Infrastructure = Awaited<ReturnType<typeof openInfrastructure>>;
 
 /** Tier 3, with the queue through which documents ask for their ingestion. */
 function openCapabilities(config: Config, log: Logger, closers: Closers, infrastructure: Infrastructure) {
-  const { database, vault, audit, blobs, search, egress, isOnlyProcess } = infrastructure;
+  const { database, vault, audit, blobs, search, egress, counters, isOnlyProcess } = infrastructure;
   const stores = { database, vault, audit };
   const jobs = createJobs({ database, log, isOnlyProcess, settings: config.documents });
   const { enqueueIngest } = jobs;
@@ -138,23 +146,29 @@ function openCapabilities(config: Config, log: Logger, closers: Closers, infrast
   const documents = createDocuments({ ...stores, blobs, search, uploadBytesMax, enqueueIngest, log });
   const parser = createParser(parseLimits(config.documents));
   closers.push(parser.close);
-  const ledger = createLedger({ ...stores, ...config.query });
+  const ledger: Ledger = createLedger({
+    ...stores,
+    ...config.query,
+    onOrphan: (orphan) => chargeOrphan(limits, orphan),
+  });
   closers.push(ledger.close);
-  const { keyRequestsPerMinute, anonymousRequestsPerMinute } = config.limits;
+  const limits = createLimits({
+    counters,
+    policy: limitPolicy(config.limits),
+    loadSpent: ledger.spentSince,
+    ...limitEvents(infrastructure, log),
+  });
+  closers.push(limits.close);
   return {
     jobs,
     documents,
     parser,
     ledger,
-    limits: createMemoryLimits({
-      tiers: tierLimits(config.limits),
-      keyRequestsPerMinute,
-      anonymousRequestsPerMinute,
-      loadSpent: ledger.spentSince,
-    }),
+    limits,
     tenants: withDefaultCollection(createTenants(stores), documents),
     identity: createIdentity({
       ...stores,
+      counters,
       settings: config.security,
       isFactorRequiredOfAdmins: isFactorRequiredOfAdmins(config),
       web: { publicUrl: publicUrl(config), fetch: egress.fetch },
@@ -258,6 +272,38 @@ function openScheduler(settings: Config['scheduler'], metrics: Metrics, log: Log
   const scheduler = createScheduler({ ...settings, backend, log, onWaited });
   closers.push(backend.close, scheduler.close);
   return scheduler;
+}
+
+/** What a crash interrupted counts towards the budget, as it does in the ledger. */
+function chargeOrphan(limits: Limits, { tenantId, requestId, startedAt, actual }: Settlement): void {
+  const { inputTokens, outputTokens, costNano } = actual;
+  limits.charge({
+    tenantId,
+    id: requestId,
+    startedMs: startedAt.getTime(),
+    tokens: inputTokens + outputTokens,
+    costNano,
+  });
+}
+
+/** Who learns of what happens at limits. */
+function limitEvents({ metrics, audit }: Pick<Infrastructure, 'metrics' | 'audit'>, log: Logger) {
+  return {
+    onOverrun({ limit, isShadow, tenantId, tier }: OverrunEvent): void {
+      metrics.limitOverruns.add({ limit, mode: isShadow ? 'shadow' : 'enforced', tier });
+      if (isShadow) log.info({ limit, tenantId, tier }, 'a limit in shadow mode would have refused a request');
+    },
+    onCrossing({ tenantId, budget, level }: CrossingEvent): void {
+      const period = budget.startsWith('day') ? 'day' : 'month';
+      metrics.budgetCrossings.add({ period, level: String(level) });
+      log.warn({ tenantId, budget, level }, 'a budget is spent up to a level');
+      const event = { tenantId, kind: 'budget.spent', severity: 'low', details: { budget, level } } as const;
+      void audit.recordSecurityEvent(event);
+    },
+    onUncounted(error: unknown, tenantId: string): void {
+      log.error({ err: error, tenantId }, 'what a request used could not be counted; it is in the ledger');
+    },
+  };
 }
 
 /** A new tenant has somewhere to upload to before anybody of it can sign in. */

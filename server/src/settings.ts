@@ -1,12 +1,12 @@
 /** Turns settings into what modules take; only the composition root and the command line use it. */
 
 import { join } from 'node:path';
-import type { Config } from './config/index.ts';
+import { type Config, limitNames } from './config/index.ts';
 import type { TenantTier } from './context.ts';
 import type { Database } from './db/index.ts';
 import type { Egress } from './egress/index.ts';
 import type { ComponentCheck } from './health.ts';
-import type { TierLimits } from './limits/index.ts';
+import type { LimitPolicy, TierLimits } from './limits/index.ts';
 import { createOpenAiUpstream, type Embedder, type OpenAiUpstream, type UpstreamSign } from './llm/index.ts';
 import type { RedisPool } from './redis/index.ts';
 import type { Policy } from './scheduler/index.ts';
@@ -28,26 +28,34 @@ export function publicUrl({ server }: Config): string {
   return server.publicUrl ?? `http://${server.host}:${server.port}`;
 }
 
-/** Limits by tier. */
-export function tierLimits(limits: Config['limits']): Readonly<Record<TenantTier, TierLimits>> {
-  const of = (requestsPerMinute: number, tokensPerMinute: number, dollars: number): TierLimits => ({
-    requestsPerMinute,
-    tokensPerMinute,
-    budgetNanoPerMonth: BigInt(Math.round(dollars * 1e6)) * 1000n,
+/** Every limit, and what happens at it. */
+export function limitPolicy(limits: Config['limits']): LimitPolicy {
+  const nanoOf = (dollars: number) => Math.round(dollars * 1e6) * 1000;
+  const ofTier = (tier: TenantTier): TierLimits => ({
+    requestsPerMinute: limits[`${tier}RequestsPerMinute`],
+    tokensPerMinute: limits[`${tier}TokensPerMinute`],
+    concurrency: limits[`${tier}Concurrency`],
+    budgetNanoPerDay: nanoOf(limits[`${tier}BudgetDollarsPerDay`]),
+    budgetNanoPerMonth: nanoOf(limits[`${tier}BudgetDollarsPerMonth`]),
   });
+  const named = (names: readonly string[]) => new Set(limitNames.filter((name) => names.includes(name)));
   return {
-    enterprise: of(
-      limits.enterpriseRequestsPerMinute,
-      limits.enterpriseTokensPerMinute,
-      limits.enterpriseBudgetDollarsPerMonth,
-    ),
-    professional: of(
-      limits.professionalRequestsPerMinute,
-      limits.professionalTokensPerMinute,
-      limits.professionalBudgetDollarsPerMonth,
-    ),
-    starter: of(limits.starterRequestsPerMinute, limits.starterTokensPerMinute, limits.starterBudgetDollarsPerMonth),
-    free: of(limits.freeRequestsPerMinute, limits.freeTokensPerMinute, limits.freeBudgetDollarsPerMonth),
+    tiers: {
+      enterprise: ofTier('enterprise'),
+      professional: ofTier('professional'),
+      starter: ofTier('starter'),
+      free: ofTier('free'),
+    },
+    user: { requestsPerMinute: limits.userRequestsPerMinute, tokensPerMinute: limits.userTokensPerMinute },
+    key: {
+      requestsPerMinute: limits.keyRequestsPerMinute,
+      tokensPerMinute: limits.keyTokensPerMinute,
+      concurrency: limits.keyConcurrency,
+    },
+    model: { requestsPerMinute: limits.modelRequestsPerMinute, tokensPerMinute: limits.modelTokensPerMinute },
+    anonymousRequestsPerMinute: limits.anonymousRequestsPerMinute,
+    shadow: named(limits.shadow),
+    soft: named(limits.soft),
   };
 }
 

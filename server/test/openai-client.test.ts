@@ -19,7 +19,7 @@ beforeAll(async () => {
     OPENAI_BASE_URL: upstream.baseUrl,
     OPENAI_API_KEY: 'key-of-the-platform',
     // The tenant globex can afford nothing.
-    BUDGET_FREE_DOLLARS_PER_MONTH: '0',
+    BUDGET_FREE_DOLLARS_PER_MONTH: '0.000001',
   });
 }, 120_000);
 afterAll(async () => {

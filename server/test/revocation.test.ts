@@ -1,6 +1,8 @@
 /**
  * Whatever takes access away takes it from answers that are already being written, within five seconds, whichever of two
  * servers on one database writes them and whichever was told. Nothing but the rows connects the two.
+ *
+ * They also share one Redis, and so their limits.
  */
 
 import { createParser } from 'eventsource-parser';
@@ -108,9 +110,9 @@ describe.runIf(isPossible)('two servers on one database', () => {
   }
 
   let tenants = 0;
-  async function addTenant(): Promise<Tenant> {
+  async function addTenant(tier = 'enterprise'): Promise<Tenant> {
     tenants += 1;
-    const made = { slug: `revoked-${tenants}`, name: 'Revoked', tier: 'enterprise' };
+    const made = { slug: `revoked-${tenants}`, name: 'Revoked', tier };
     const tenant = await send<{ id: string; slug: string }>(
       0,
       first.firstRun.operator_key,
@@ -245,5 +247,19 @@ describe.runIf(isPossible)('two servers on one database', () => {
       const headers = { authorization: `Bearer ${access['token']}` };
       expect((await fetch(new URL('/api/documents', base), { headers })).status).toBe(401);
     }
+  });
+
+  it('let in a tenant as often as one of them alone would', async () => {
+    const { member } = await addTenant('free');
+    const headers = { authorization: `Bearer ${member.apiKey}` };
+    const statuses = () =>
+      Promise.all(
+        Array.from({ length: 300 }, async (_, n) => (await fetch(`${bases[n % 2]}/api/me`, { headers })).status),
+      );
+    const startedMs = performance.now();
+    const admitted = (await statuses()).filter((status) => status === 200).length;
+    // Making the tenant took some of its 120 a minute; two come back each second.
+    expect(admitted).toBeLessThanOrEqual(120 + Math.ceil((performance.now() - startedMs) / 500));
+    expect(admitted).toBeGreaterThan(100);
   });
 });

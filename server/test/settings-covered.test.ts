@@ -32,6 +32,14 @@ const observedIn: Readonly<Record<string, readonly string[]>> = {
     ...['SETTLE_DELAY_MS', 'RATE_LIMIT_KEY_REQUESTS_PER_MINUTE', 'METRICS_TOKEN', 'HOST'],
     ...['REDIS_URL', 'REDIS_POOL_SIZE', 'REDIS_COMMAND_TIMEOUT_MS', 'REDIS_CONNECT_TIMEOUT_MS'],
   ],
+  'test/settings-limits.test.ts': [
+    ...['USER', 'MODEL'].flatMap((of) => ['REQUESTS', 'TOKENS'].map((what) => `RATE_LIMIT_${of}_${what}_PER_MINUTE`)),
+    ...['RATE_LIMIT_KEY_TOKENS_PER_MINUTE', 'CONCURRENCY_LIMIT_KEY', 'LIMITS_SHADOW', 'BUDGETS_SOFT'],
+    ...['ENTERPRISE', 'PROFESSIONAL', 'STARTER', 'FREE'].flatMap((tier) => [
+      `CONCURRENCY_LIMIT_${tier} CONCURRENCY_LIMIT_`,
+      `BUDGET_${tier}_DOLLARS_PER_DAY _DOLLARS_PER_DAY`,
+    ]),
+  ],
   'test/settings-database.test.ts': [
     ...['DATABASE_POOL_MAX', 'DATABASE_CONNECT_TIMEOUT_MS', 'DATABASE_STATEMENT_TIMEOUT_MS'],
     ...['DATABASE_IDLE_IN_TRANSACTION_TIMEOUT_MS', 'DATABASE_IDLE_TIMEOUT_MS'],

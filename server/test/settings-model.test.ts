@@ -1,6 +1,5 @@
 /** Settings of the model endpoint, of Redis and of the scheduler, changed and observed on a server with an upstream. */
 
-import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { loadConfig } from '../src/config/index.ts';
@@ -10,6 +9,7 @@ import { modelEndpoint } from '../src/settings.ts';
 import { startTestApp, type TestApp } from './support/app.ts';
 import { anyTestDatabase } from './support/database.ts';
 import { startDeafListener } from './support/deaf-listener.ts';
+import { startSilentRedis } from './support/silent-redis.ts';
 import { startUpstream, type Upstream } from './support/upstream/index.ts';
 
 const question = 'How many days of paid annual leave does an employee have?';
@@ -17,15 +17,8 @@ const question = 'How many days of paid annual leave does an employee have?';
 const host = process.platform === 'linux' ? '127.0.0.2' : '127.0.0.1';
 let upstream: Upstream;
 let server: TestApp;
-/** Accepts connections and never answers, as a Redis that hangs. */
-let silent: Server;
-let silentConnections = 0;
 
 beforeAll(async () => {
-  silent = createServer(() => {
-    silentConnections += 1;
-  });
-  await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
   upstream = await startUpstream();
   server = await startTestApp(anyTestDatabase(), {
     OPENAI_BASE_URL: upstream.baseUrl,
@@ -43,9 +36,6 @@ beforeAll(async () => {
     SCHEDULER_QUEUE_MAX: '1',
     SETTLE_DELAY_MS: '1000',
     RATE_LIMIT_KEY_REQUESTS_PER_MINUTE: '222',
-    REDIS_URL: `redis://127.0.0.1:${(silent.address() as { port: number }).port}`,
-    REDIS_POOL_SIZE: '3',
-    REDIS_COMMAND_TIMEOUT_MS: '150',
     METRICS_TOKEN: 'token-of-this-test',
     HOST: host,
   });
@@ -53,7 +43,6 @@ beforeAll(async () => {
 afterAll(async () => {
   await server?.close();
   await upstream?.close();
-  silent.close();
 });
 
 const analyst = () => server.user('acme', 'analyst');
@@ -138,12 +127,22 @@ describe('the server', () => {
   });
 
   it('keeps REDIS_POOL_SIZE connections to REDIS_URL, and waits REDIS_COMMAND_TIMEOUT_MS for an answer', async () => {
-    await expect.poll(() => silentConnections).toBeGreaterThanOrEqual(3);
-    const look = await server.call('token-of-this-test', 'GET', '/health/detailed');
-    const components = look.body['components'] as { name: string; status: string; latency_ms: number }[];
-    const redis = components.find(({ name }) => name === 'redis');
-    expect([look.status, redis?.status]).toEqual([503, 'down']);
-    expect(redis?.latency_ms).toBeLessThan(1500);
+    const silent = await startSilentRedis();
+    const environment = { REDIS_URL: silent.url, REDIS_POOL_SIZE: '3', REDIS_COMMAND_TIMEOUT_MS: '150' };
+    const { config } = loadConfig({ environment, directory: tmpdir() });
+    const { url = '', ...settings } = config.redis;
+    const pool = createRedisPool({ url, ...settings, onError: () => {} });
+    try {
+      await expect.poll(silent.connections).toBe(3);
+      await pool.ready();
+      const startedMs = performance.now();
+      await expect(pool.ping()).rejects.toMatchObject({ code: 'dependency_unavailable' });
+      expect(performance.now() - startedMs).toBeGreaterThan(140);
+      expect(performance.now() - startedMs).toBeLessThan(1500);
+    } finally {
+      await pool.close();
+      silent.close();
+    }
   });
 
   it('listens on HOST and nowhere else', async () => {

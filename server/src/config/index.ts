@@ -1,5 +1,6 @@
 /** Typed settings: the only reader of the environment. */
 
+export { type LimitName, limitNames } from './categories/limits.ts';
 export {
   ConfigError,
   type InspectedConfig,

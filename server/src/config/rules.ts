@@ -8,6 +8,7 @@
 import { isIP } from 'node:net';
 import { sep } from 'node:path';
 import { tenantTiers } from '../context.ts';
+import { limitNames } from './categories/limits.ts';
 import type { Config } from './registry.ts';
 
 /** Something wrong with the configuration. */
@@ -139,6 +140,8 @@ const rules: readonly Rule[] = [
       ? undefined
       : { env: 'REDIS_CLUSTER_NODES', problem: `names \`${wrong}\`, without a port`, fix: 'Write each as host:port.' };
   },
+  ({ limits }) => onlyNames('LIMITS_SHADOW', limits.shadow, limitNames),
+  ({ limits }) => onlyNames('BUDGETS_SOFT', limits.soft, ['daily_budget', 'monthly_budget']),
   ({ llm }) =>
     llm.outputTokensMax >= llm.contextTokensMax * 10
       ? {
@@ -182,6 +185,13 @@ function onlyNetworks(env: string, networks: readonly string[]): ConfigProblem |
         problem: `names \`${wrong}\`, which is not a network`,
         fix: 'Write each as an address and the length of its prefix: 10.20.0.0/16, 127.0.0.1/32, fd12:3456::/32.',
       };
+}
+
+function onlyNames(env: string, named: readonly string[], known: readonly string[]): ConfigProblem | undefined {
+  const wrong = named.find((name) => !known.includes(name));
+  return wrong === undefined
+    ? undefined
+    : { env, problem: `names \`${wrong}\`, which is none`, fix: `Name some of ${known.join(', ')}.` };
 }
 
 function isNetwork(text: string): boolean {

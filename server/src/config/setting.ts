@@ -21,6 +21,7 @@ export type Unit =
   | 'tokens'
   | 'characters'
   | 'per minute'
+  | 'US dollars per day'
   | 'US dollars per month'
   | 'percent'
   | 'parts'

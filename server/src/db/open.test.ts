@@ -110,16 +110,19 @@ describe.runIf(postgresUrl !== '')('opening PostgreSQL', () => {
     );
   });
 
-  it('is refused to a second server that does not share its counters, until the first is gone', async () => {
+  it('is refused to a second server unless both share their counters, until the first is gone', async () => {
     await onServer(postgresUrl, (client) => client.query(`drop database ${name}`));
     await onServer(postgresUrl, (client) =>
       client.query(`create database ${name} template ${postgresTemplate.database}`),
     );
     const DATABASE_URL = serverLoginUrl(postgresUrl, name);
     const first = await open({ DATABASE_URL });
-    await expect(open({ DATABASE_URL })).rejects.toThrow(SecondServerError);
-    await (await open({ DATABASE_URL, REDIS_URL: 'redis://shared' })).database.close();
+    const sharing = { DATABASE_URL, REDIS_URL: 'redis://shared' };
+    for (const second of [{ DATABASE_URL }, sharing]) await expect(open(second)).rejects.toThrow(SecondServerError);
     await first.database.close();
+    const both = [await open(sharing), await open(sharing)];
+    await expect(open({ DATABASE_URL })).rejects.toThrow(SecondServerError);
+    for (const { database } of both) await database.close();
     await (await open({ DATABASE_URL })).database.close();
   });
 

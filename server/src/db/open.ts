@@ -104,8 +104,9 @@ async function openPostgres(
   pool.on('error', hooks.onIdleError);
   try {
     await assertSound(pool);
-    const mustBeAlone = config.redis.url === undefined && use === 'server';
-    const unclaim = mustBeAlone ? await claimDatabase(url, connectTimeoutMs, hooks.onIdleError) : async () => {};
+    const isShared = config.redis.url !== undefined;
+    const claim = { connectionString: url, connectTimeoutMs, isShared, onLost: hooks.onIdleError };
+    const unclaim = use === 'server' ? await claimDatabase(claim) : async () => {};
     const database = createDatabase({ pool, ...timeouts(config), onSystemTransaction: hooks.onSystemTransaction });
     const close = async () => {
       await database.close();

@@ -1,17 +1,18 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openTestServer, type TestServer } from '../../test/support/http.ts';
-import { createMemoryLimits } from '../limits/index.ts';
+import { testLimits, testPolicy } from '../../test/support/limits.ts';
 import { durationText } from './plugins/rate-headers.ts';
 import { createHttpServer, type HttpServer } from './server.ts';
 
 let server: TestServer;
-const tier = { requestsPerMinute: 1_000_000, tokensPerMinute: 1_000_000, budgetNanoPerMonth: 0n };
 beforeAll(async () => {
-  const limits = createMemoryLimits({
-    tiers: { enterprise: tier, professional: tier, starter: tier, free: { ...tier, requestsPerMinute: 60 } },
-    keyRequestsPerMinute: 3000,
-    anonymousRequestsPerMinute: 30,
-    loadSpent: async () => 0n,
+  const { tiers } = testPolicy();
+  const limits = testLimits({
+    policy: {
+      tiers: { ...tiers, free: { ...tiers.free, requestsPerMinute: 60 } },
+      key: { requestsPerMinute: 3000, tokensPerMinute: 0, concurrency: 0 },
+      anonymousRequestsPerMinute: 30,
+    },
     // Nothing refills, however slow the machine is.
     now: () => 0,
   });
@@ -155,7 +156,7 @@ describe('rates', () => {
     expect(refused.statusCode).toBe(429);
     expect(refused.json()).toMatchObject({
       code: 'rate_limit_exceeded',
-      detail: 'The limit of requests per minute is reached.',
+      detail: 'The limit of requests per minute of your tenant is reached.',
     });
     expect(refused.headers).toMatchObject({
       'retry-after': '1',

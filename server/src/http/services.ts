@@ -41,7 +41,7 @@ export interface Services {
   /** The audit log and the operators' security events. */
   readonly audit: Pick<AuditLog, 'list' | 'listSecurityEvents' | 'recordSecurityEvent'>;
   /** Rates and budgets. */
-  readonly limits: Pick<Limits, 'admit' | 'admitAnonymous' | 'state' | 'budget'>;
+  readonly limits: Pick<Limits, 'admit' | 'admitAnonymous' | 'budget'>;
   /** The state of every part; must answer even when parts do not, so it ends when the signal aborts. */
   readonly health: { readonly components: (signal: AbortSignal) => Promise<readonly HealthComponent[]> };
   /** What is counted. */

@@ -11,6 +11,7 @@ import type { Principal, RequestContext } from '../context.ts';
 import type { Database } from '../db/index.ts';
 import type { Egress } from '../egress/index.ts';
 import { AppError } from '../errors.ts';
+import { type Counters, createMemoryCounters } from '../limits/index.ts';
 import type { Vault } from '../vault/index.ts';
 import type { Acting } from './acting.ts';
 import { createBreakGlassAuthentication } from './break-glass/authentication.ts';
@@ -105,6 +106,8 @@ export interface IdentityOptions {
     /** The way out of the house. */
     readonly fetch: Egress['fetch'];
   };
+  /** Where failed logins are counted; in this process when left out. */
+  readonly counters?: Pick<Counters, 'attempt' | 'forgive'>;
   /** Milliseconds since the epoch. */
   readonly now?: () => number;
 }
@@ -144,7 +147,8 @@ export function createIdentity(options: IdentityOptions): Identity {
     refreshTokenTtlDays,
     now,
   });
-  const failures = createLoginFailures(settings.loginFailuresMax, now);
+  const { counters = createMemoryCounters(() => now() * 1000) } = options;
+  const failures = createLoginFailures(settings.loginFailuresMax, counters);
   const liveSessions = createLiveSessions({ ...stores, now });
   const ownPassword = createOwnPassword({ ...stores, passwords, failures, now });
   const users = createUsers({ ...stores, passwords, now });

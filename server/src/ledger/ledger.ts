@@ -40,6 +40,8 @@ export interface LedgerOptions {
   readonly audit: AuditLog;
   readonly settleDelayMs: number;
   readonly settleBatchMax: number;
+  /** Told of each request that a crash interrupted, before it is charged at its bound. */
+  readonly onOrphan?: (orphan: Settlement) => void;
   readonly now?: () => Date;
 }
 
@@ -109,7 +111,9 @@ export function createLedger(options: LedgerOptions): Ledger {
     async settleOrphans(before) {
       for (let total = 0; ; ) {
         const orphans = await database.asSystem('ledger.record', (tx) => findOrphans(tx, before));
-        await Promise.all(orphans.map((orphan) => settleQueue.add(orphanSettlement(orphan))));
+        const settlements = orphans.map(orphanSettlement);
+        for (const settlement of settlements) options.onOrphan?.(settlement);
+        await Promise.all(settlements.map(settleQueue.add));
         total += orphans.length;
         if (orphans.length < orphansBatchMax) return total;
       }

@@ -1,12 +1,16 @@
-/** Counters of rates and budgets. */
+/** Counters of rates, places and budgets. */
 
+export type { Counters } from './counters.ts';
 export {
-  type Counted,
-  createMemoryLimits,
+  type Admission,
+  createLimits,
   type Limits,
-  type RateState,
+  type LimitsOptions,
+  type OverrunEvent,
   type Reservation,
-  type TierLimits,
-  type UpperBound,
 } from './limits.ts';
-export type { Allowance } from './token-bucket.ts';
+export { createMemoryCounters } from './memory-counters.ts';
+export type { LimitPolicy, TierLimits, UpperBound } from './policy.ts';
+export { createRedisCounters } from './redis-counters.ts';
+export type { Allowance, RateState } from './refusals.ts';
+export type { CrossingEvent } from './settlements.ts';

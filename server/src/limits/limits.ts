@@ -1,193 +1,188 @@
 /**
- * Counters of rates and budgets, and the one check of all of them that then commits all of them.
+ * Rates, places and budgets: what applies to whom, checked and counted in one atomic step.
  *
- * This implementation keeps its counters in the process; it is for a single server. Money spent before the start comes
- * from `loadSpent`, asked once per tenant and month.
+ * Counting is left to counters, in this process or in Redis; what is spent of a budget comes from the ledger whenever the
+ * counters do not know it, so that they may be lost. Everything that is refused, or would be by a limit in shadow mode, is
+ * told to `onOverrun`.
  */
 
-import type { Principal, TenantTier } from '../context.ts';
-import { AppError } from '../errors.ts';
+import type { TenantTier } from '../context.ts';
+import { type AppError, isAppError } from '../errors.ts';
+import { microsPerMs, type Taken } from './counters.ts';
 import { networkOf } from './network.ts';
-import { type Allowance, createTokenBuckets } from './token-bucket.ts';
+import { periodsOf } from './periods.ts';
+import {
+  anonymousPlan,
+  budgetsOf,
+  type Counted,
+  type LimitPolicy,
+  type Plan,
+  requestPlan,
+  tenantScope,
+  type UpperBound,
+  type Work,
+  workPlan,
+} from './policy.ts';
+import { impossibilityOf, type Overrun, overrunsOf, type RateState, rateStateOf, refusalOf } from './refusals.ts';
+import { createSettlements, type SettlementsOptions } from './settlements.ts';
 
-/** Limits of a tenant of a tier. */
-export interface TierLimits {
-  readonly requestsPerMinute: number;
-  readonly tokensPerMinute: number;
-  readonly budgetNanoPerMonth: bigint;
+/** Whether a request may go on. */
+export interface Admission {
+  readonly rates: RateState;
+  /** `rate_limit_exceeded`, to be thrown once the rates are told; then nothing was counted. */
+  readonly refusal: AppError | undefined;
 }
 
-/** Who is counted. */
-export interface Counted {
-  readonly tenantId: string;
-  readonly tier: TenantTier;
-  readonly principal: Pick<Principal, 'credential'>;
-}
-
-/** What is left, for the headers of the answer. */
-export interface RateState {
-  readonly requests: Allowance;
-  readonly tokens: Allowance;
-}
-
-/** What a piece of work may cost at most. */
-export interface UpperBound {
-  readonly tokens: number;
-  readonly costNano: bigint;
-}
-
-/** A granted reservation; settled exactly once. */
+/** A granted reservation. */
 export interface Reservation {
-  /** Replaces the bound by what was used; further calls do nothing. */
+  /** Replaces the bound by what was used; further calls do nothing. Never fails: it is tried again until it is counted. */
   readonly settle: (actual: UpperBound) => void;
 }
 
-/** Rates and budgets. */
+/** What the tenant spent and reserved this month, and may spend. */
+export interface BudgetState {
+  readonly spentNano: bigint;
+  readonly reservedNano: bigint;
+  /** `undefined` when there is no limit. */
+  readonly limitNano: bigint | undefined;
+}
+
+/** Rates, places and budgets. */
 export interface Limits {
-  /** Counts one request of a credential, or throws `rate_limit_exceeded` and counts nothing. */
-  readonly admit: (counted: Counted) => RateState;
-  /** Counts one request of a client without a valid credential by its network, or throws `rate_limit_exceeded`. */
-  readonly admitAnonymous: (address: string) => Allowance;
-  /** Reserves tokens and money together, or throws `rate_limit_exceeded` or `insufficient_quota` and reserves nothing. */
-  readonly reserve: (counted: Counted, bound: UpperBound) => Promise<Reservation>;
-  /** What is left now, counting nothing. */
-  readonly state: (counted: Counted) => RateState;
-  /** What the tenant spent and reserved this month, and may spend. */
-  readonly budget: (counted: Counted) => Promise<{ spentNano: bigint; reservedNano: bigint; limitNano: bigint }>;
+  /** Counts one request of a credential. */
+  readonly admit: (counted: Counted) => Promise<Admission>;
+  /** Counts one request of a client without a valid credential, by its network. */
+  readonly admitAnonymous: (address: string) => Promise<Admission>;
+  /**
+   * Reserves tokens, a place and money together, or nothing.
+   * @throws {AppError} rate_limit_exceeded, insufficient_quota, or context_length_exceeded for what can never fit.
+   */
+  readonly reserve: (counted: Counted, work: Work, signal?: AbortSignal) => Promise<Reservation>;
+  /** Charges work whose server died before it could settle, under the id of its reservation. */
+  readonly charge: (work: { tenantId: string; id: string; startedMs: number } & UpperBound) => void;
+  readonly budget: (counted: Pick<Counted, 'tenantId' | 'tier'>) => Promise<BudgetState>;
+  /** Resolves when everything that was settled is counted, or given up. */
+  readonly close: () => Promise<void>;
+}
+
+/** Who was over a limit. */
+export interface OverrunEvent extends Overrun {
+  readonly tenantId: string | undefined;
+  readonly tier: TenantTier | 'anonymous';
 }
 
 /** What the limits need. */
-export interface LimitsOptions {
-  readonly tiers: Readonly<Record<TenantTier, TierLimits>>;
-  readonly keyRequestsPerMinute: number;
-  readonly anonymousRequestsPerMinute: number;
+export interface LimitsOptions extends SettlementsOptions {
+  readonly policy: LimitPolicy;
   /** Nano-dollars charged to a tenant since a time. */
   readonly loadSpent: (tenantId: string, since: Date) => Promise<bigint>;
+  readonly onOverrun: (event: OverrunEvent) => void;
   readonly now?: () => number;
 }
 
-interface Budget {
-  spentNano: bigint;
-  reservedNano: bigint;
-}
+/** Tries of a take that found a budget unknown: it may be lost again while it is loaded. */
+const seedingsMax = 3;
 
-/** Credentials and addresses that are counted at once. */
-const bucketsMax = 100_000;
-
-/** Makes limits that count in this process. */
-export function createMemoryLimits(options: LimitsOptions): Limits {
+/** Makes limits. */
+export function createLimits(options: LimitsOptions): Limits {
+  const { counters, policy } = options;
   const now = options.now ?? Date.now;
-  const requestBuckets = createTokenBuckets(bucketsMax);
-  // Apart from those of tenants, which a flood from many addresses would otherwise push out and so refill.
-  const addressBuckets = createTokenBuckets(bucketsMax);
-  const tokenBuckets = createTokenBuckets(bucketsMax);
-  const budgets = new Map<string, Promise<Budget>>();
+  const settlements = createSettlements(options);
+  const seedings = new Map<string, Promise<void>>();
 
-  function requestRates({ tenantId, tier, principal }: Counted): readonly (readonly [key: string, limit: number])[] {
-    return [
-      [`tenant ${tenantId}`, options.tiers[tier].requestsPerMinute],
-      [`credential ${principal.credential.id}`, options.keyRequestsPerMinute],
-    ];
+  function tell(overruns: readonly Overrun[], who: Pick<OverrunEvent, 'tenantId' | 'tier'>): void {
+    for (const overrun of overruns) options.onOverrun({ ...overrun, ...who });
   }
 
-  function tightest(allowances: readonly Allowance[]): Allowance {
-    return allowances.reduce((a, b) => (b.remaining < a.remaining ? b : a));
+  /** Says what is spent of all budgets; whoever comes while that is loaded waits for the same. */
+  function seed(tenantId: string, atMs: number): Promise<void> {
+    const running = seedings.get(tenantId);
+    if (running !== undefined) return running;
+    const seeding = Promise.all(
+      periodsOf(atMs).map(async ({ name, startsMs, endsMs }) => {
+        const spentNano = Number(await options.loadSpent(tenantId, new Date(startsMs)));
+        await counters.seed(tenantScope(tenantId), { name, spentNano, endsUs: endsMs * microsPerMs });
+      }),
+    ).then(() => {});
+    seedings.set(tenantId, seeding);
+    return seeding.finally(() => seedings.delete(tenantId));
   }
 
-  function tokenAllowance({ tenantId, tier }: Counted, amount: number, nowMs: number): Allowance {
-    return tokenBuckets.peek(tenantId, options.tiers[tier].tokensPerMinute, amount, nowMs);
-  }
-
-  function budgetOf(tenantId: string): Promise<Budget> {
-    const start = monthStart(now());
-    const key = `${tenantId} ${start.toISOString()}`;
-    let budget = budgets.get(key);
-    if (budget === undefined) {
-      budget = options.loadSpent(tenantId, start).then((spentNano) => ({ spentNano, reservedNano: 0n }));
-      // A failed load must be tried again, not remembered.
-      budget.catch(() => budgets.delete(key));
-      budgets.set(key, budget);
-      const oldest = budgets.keys().next();
-      if (budgets.size > bucketsMax && oldest.done !== true) budgets.delete(oldest.value);
+  async function takeSeeded(tenantId: string, plan: Plan, atMs: number, signal?: AbortSignal): Promise<Taken> {
+    for (let seeded = 0; ; seeded++) {
+      const taken = await counters.take(tenantScope(tenantId), plan, signal);
+      if (taken.outcome === 'repeated') throw new Error('The reservation is there already, or was settled.');
+      if (taken.outcome !== 'unseeded') return taken;
+      if (seeded === seedingsMax) throw new Error('What is spent of a budget was lost as often as it was loaded.');
+      await seed(tenantId, atMs);
     }
-    return budget;
+  }
+
+  function admissionFrom(plan: Plan, taken: Taken, who: Pick<OverrunEvent, 'tenantId' | 'tier'>): Admission {
+    const overruns = overrunsOf(plan, taken);
+    tell(overruns, who);
+    return {
+      rates: rateStateOf(plan, taken),
+      refusal: taken.outcome === 'refused' ? refusalOf(overruns) : undefined,
+    };
   }
 
   return {
-    admit(counted) {
-      const nowMs = now();
-      const rates = requestRates(counted);
-      const allowances = rates.map(([key, limit]) => requestBuckets.peek(key, limit, 1, nowMs));
-      refuseOverRate(allowances, 'requests');
-      for (const [key, limit] of rates) requestBuckets.take(key, limit, 1, nowMs);
-      return { requests: tightest(allowances), tokens: tokenAllowance(counted, 0, nowMs) };
+    async admit(counted) {
+      const plan = requestPlan(policy, counted);
+      return admissionFrom(plan, await counters.take(tenantScope(counted.tenantId), plan), counted);
     },
 
-    admitAnonymous(address) {
-      const nowMs = now();
+    async admitAnonymous(address) {
       const network = networkOf(address);
-      const allowance = addressBuckets.peek(network, options.anonymousRequestsPerMinute, 1, nowMs);
-      refuseOverRate([allowance], 'requests');
-      addressBuckets.take(network, options.anonymousRequestsPerMinute, 1, nowMs);
-      return allowance;
+      const plan = anonymousPlan(policy, network);
+      const taken = await counters.take({ kind: 'network', id: network }, plan);
+      return admissionFrom(plan, taken, { tenantId: undefined, tier: 'anonymous' });
     },
 
-    async reserve(counted, bound) {
-      const { tenantId, tier } = counted;
-      const { tokensPerMinute, budgetNanoPerMonth } = options.tiers[tier];
-      const budget = await budgetOf(tenantId);
-      // From here to the commit nothing is awaited, so no other reservation can come between.
-      const nowMs = now();
-      if (bound.tokens > tokensPerMinute) {
-        throw new AppError('context_length_exceeded', {
-          detail: `The request may use ${bound.tokens} tokens; your tenant may use ${tokensPerMinute} a minute.`,
-        });
-      }
-      refuseOverRate([tokenAllowance(counted, bound.tokens, nowMs)], 'tokens');
-      // What costs nothing cannot overrun, also after the budget was lowered below what is spent.
-      if (bound.costNano > 0n && budget.spentNano + budget.reservedNano + bound.costNano > budgetNanoPerMonth) {
-        throw new AppError('insufficient_quota', {
-          detail: 'The budget of your tenant for this month does not cover this request.',
-        });
-      }
-      tokenBuckets.take(tenantId, tokensPerMinute, bound.tokens, nowMs);
-      budget.reservedNano += bound.costNano;
-      let isSettled = false;
-      return {
-        settle(actual) {
-          if (isSettled) return;
-          isSettled = true;
-          tokenBuckets.take(tenantId, tokensPerMinute, actual.tokens - bound.tokens, now());
-          budget.reservedNano -= bound.costNano;
-          budget.spentNano += actual.costNano;
-        },
-      };
+    async reserve(counted, work, signal) {
+      const { tenantId } = counted;
+      const atMs = now();
+      const plan = workPlan(policy, counted, work, atMs);
+      const impossibility = impossibilityOf(plan);
+      if (impossibility !== undefined) throw impossibility;
+      const settle = settlements.of(
+        tenantId,
+        work.id,
+        plan.budgets.map(({ name }) => name),
+      );
+      const taken = await takeSeeded(tenantId, plan, atMs, signal).catch((error: unknown) => {
+        // Perhaps only the answer was lost; what nobody holds must not stay reserved.
+        if (isAppError(error, 'dependency_unavailable')) settle({ tokens: 0, costNano: 0n });
+        throw error;
+      });
+      const overruns = overrunsOf(plan, taken);
+      tell(overruns, counted);
+      if (taken.outcome === 'refused') throw refusalOf(overruns);
+      return { settle };
     },
 
-    state(counted) {
-      const nowMs = now();
-      return {
-        requests: tightest(requestRates(counted).map(([key, limit]) => requestBuckets.peek(key, limit, 0, nowMs))),
-        tokens: tokenAllowance(counted, 0, nowMs),
-      };
+    charge({ tenantId, id, startedMs, ...actual }) {
+      settlements.of(
+        tenantId,
+        id,
+        periodsOf(startedMs).map(({ name }) => name),
+      )(actual);
     },
 
     async budget({ tenantId, tier }) {
-      const { spentNano, reservedNano } = await budgetOf(tenantId);
-      return { spentNano, reservedNano, limitNano: options.tiers[tier].budgetNanoPerMonth };
+      const atMs = now();
+      const [budget] = budgetsOf(policy, tier, 0n, atMs);
+      if (budget === undefined) throw new Error('The budget of the month is always counted.');
+      const plan = { rates: [], places: [], budgets: [budget] };
+      const [reading] = (await takeSeeded(tenantId, plan, atMs)).budgets;
+      return {
+        spentNano: BigInt(reading?.spentNano ?? 0),
+        reservedNano: BigInt(reading?.reservedNano ?? 0),
+        limitNano: budget.limitNano > 0 ? BigInt(budget.limitNano) : undefined,
+      };
     },
+
+    close: settlements.drain,
   };
-}
-
-function refuseOverRate(allowances: readonly Allowance[], what: 'requests' | 'tokens'): void {
-  const retryAfterMs = Math.max(...allowances.map((allowance) => allowance.retryAfterMs));
-  if (retryAfterMs > 0) {
-    throw new AppError('rate_limit_exceeded', { detail: `The limit of ${what} per minute is reached.`, retryAfterMs });
-  }
-}
-
-/** First instant of the calendar month in UTC. */
-export function monthStart(nowMs: number): Date {
-  const date = new Date(nowMs);
-  return new Date(Date.UTC(date.getUTCFullYear(), date.getUTCMonth(), 1));
 }

@@ -55,6 +55,9 @@ export interface Metered<T> {
   readonly costNano: bigint;
 }
 
+/** How long after its deadline work that nobody settled may still be settled before its reservation is given back. */
+const settleGraceMs = 60_000;
+
 /** Runs `work`; resolves once its result may be told, rejects with what it rejects with. */
 export async function metered<T>(
   deps: MeterDeps,
@@ -133,10 +136,14 @@ export async function metered<T>(
 
   let result: T;
   try {
-    reservation = await deps.limits.reserve(ctx, {
+    const reserved = {
+      id: ctx.requestId,
+      model: work.model,
       tokens: estimate.inputTokens + estimate.outputTokens,
       costNano: estimate.costNano,
-    });
+      expiresMs: ctx.deadlineMs + settleGraceMs,
+    };
+    reservation = await deps.limits.reserve(ctx, reserved, ctx.signal);
     result = await run(meter);
   } catch (error) {
     const failure = ctx.signal.aborted ? errorFromAbort(ctx.signal) : error;

@@ -57,6 +57,8 @@ export interface Metrics {
   readonly costNanoDollars: Counter<{ tier: TenantTier }>;
   readonly upstreamAttempts: Counter<{ provider: string; outcome: 'success' | 'failed' | 'cancelled' }>;
   readonly egressCalls: Counter<{ outcome: 'answered' | 'refused' | 'failed'; rule: string }>;
+  readonly limitOverruns: Counter<{ limit: string; mode: 'enforced' | 'shadow'; tier: TenantTier | 'anonymous' }>;
+  readonly budgetCrossings: Counter<{ period: 'day' | 'month'; level: string }>;
   readonly rateLimited: Counter<{ tier: TenantTier | 'anonymous' }>;
   readonly securityEvents: Counter<{ kind: string }>;
   readonly systemTransactions: Counter<{ reason: string }>;
@@ -108,6 +110,15 @@ export function createMetrics(): Metrics {
     egressCalls: counter('egress_calls_total', 'Calls to addresses that users wrote, by the rule that refused them.', [
       'outcome',
       'rule',
+    ]),
+    limitOverruns: counter('limit_overruns_total', 'Requests that a limit refused, or would have in shadow mode.', [
+      'limit',
+      'mode',
+      'tier',
+    ]),
+    budgetCrossings: counter('budget_crossings_total', 'Budgets of which a level (in per cent) was spent.', [
+      'period',
+      'level',
     ]),
     rateLimited: counter('rate_limited_total', 'Requests refused by a rate limit.', ['tier']),
     securityEvents: counter('security_events_total', 'Security events recorded.', ['kind']),

@@ -7,7 +7,6 @@ import { createDocuments } from '../../src/documents/index.ts';
 import { AppError, isAppError } from '../../src/errors.ts';
 import { createIngest } from '../../src/ingest/index.ts';
 import { createLedger } from '../../src/ledger/index.ts';
-import { createMemoryLimits, type TierLimits } from '../../src/limits/index.ts';
 import { createAnswer, createRetrieve } from '../../src/query/index.ts';
 import { createCosts, createEmbeddedBackend, createScheduler } from '../../src/scheduler/index.ts';
 import { createSearchIndex } from '../../src/search/index.ts';
@@ -16,6 +15,7 @@ import { createMetrics } from '../../src/telemetry/index.ts';
 import type { TestDatabase } from '../support/database.ts';
 import { openTestServer, type ServerParts } from '../support/http.ts';
 import { ingestSettings, type ingestTools } from '../support/ingest.ts';
+import { testLimits } from '../support/limits.ts';
 import type { Label, Name, Role, Tenant } from './model.ts';
 
 /** Kinds of things that have ids. */
@@ -36,8 +36,6 @@ export interface Side {
   /** As it was seeded. */
   readonly seeded: Tenant;
 }
-
-const rate: TierLimits = { requestsPerMinute: 1e9, tokensPerMinute: 1e9, budgetNanoPerMonth: 10n ** 15n };
 
 /** Everybody's clearance differs from their role's rank, so that neither can stand in for the other. */
 const cast: readonly (readonly [person: string, role: Role, clearance: Label])[] = [
@@ -193,12 +191,7 @@ function flowsOver(
     enqueueIngest: async () => {},
   });
   const ledger = createLedger({ database, vault, audit, settleDelayMs: 0, settleBatchMax: 100 });
-  const limits = createMemoryLimits({
-    tiers: { enterprise: rate, professional: rate, starter: rate, free: rate },
-    keyRequestsPerMinute: 1e9,
-    anonymousRequestsPerMinute: 1e9,
-    loadSpent: ledger.spentSince,
-  });
+  const limits = testLimits({ tier: { budgetNanoPerMonth: 1e15 }, loadSpent: ledger.spentSince });
   const retrieve = createRetrieve({ database, vault, documents, search, embedder, candidates: 100 });
   const policy = schedulerPolicy(config.scheduler);
   const backend = createEmbeddedBackend({ policy, upstreamSlots: config.scheduler.slots });

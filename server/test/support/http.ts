@@ -12,12 +12,12 @@ import { type Config, loadConfig } from '../../src/config/index.ts';
 import type { BuiltInRole, Logger } from '../../src/context.ts';
 import { createDocuments } from '../../src/documents/index.ts';
 import { createHttpServer, type Services } from '../../src/http/index.ts';
-import { createMemoryLimits, type TierLimits } from '../../src/limits/index.ts';
 import type { AnswerQuestion, Chat } from '../../src/query/index.ts';
 import { createSearchIndex } from '../../src/search/index.ts';
 import { createLogger, createMetrics } from '../../src/telemetry/index.ts';
 import { openTestDatabase, type TestDatabase } from './database.ts';
 import { contextOf, identityOn, type TestIdentity, type TestIdentityOptions, testPassword } from './identity.ts';
+import { testLimits, testPolicy } from './limits.ts';
 
 /** What a test changes. */
 export interface TestServerOptions {
@@ -38,12 +38,6 @@ export interface ServerParts {
   /** Removed with the server. */
   readonly folder: string;
 }
-
-const unlimited: TierLimits = {
-  requestsPerMinute: 1_000_000,
-  tokensPerMinute: 1_000_000,
-  budgetNanoPerMonth: 10n ** 12n,
-};
 
 /** Somebody with a credential. */
 export interface Person {
@@ -132,16 +126,13 @@ function servicesOver(
     enqueueIngest: async (_tenantId, documentId) => onEnqueue(documentId),
     log,
   });
-  const limits = createMemoryLimits({
-    tiers: {
-      enterprise: unlimited,
-      professional: unlimited,
-      starter: unlimited,
-      free: { ...unlimited, requestsPerMinute: 60 },
+  const { tiers } = testPolicy();
+  const limits = testLimits({
+    policy: {
+      tiers: { ...tiers, free: { ...tiers.free, requestsPerMinute: 60 } },
+      key: { requestsPerMinute: config.limits.keyRequestsPerMinute, tokensPerMinute: 0, concurrency: 0 },
+      anonymousRequestsPerMinute: config.limits.anonymousRequestsPerMinute,
     },
-    keyRequestsPerMinute: config.limits.keyRequestsPerMinute,
-    anonymousRequestsPerMinute: config.limits.anonymousRequestsPerMinute,
-    loadSpent: async () => 0n,
   });
   return {
     identity,

@@ -12,6 +12,7 @@ import type { Config } from '../../config/index.ts';
 import type { RequestContext } from '../../context.ts';
 import { AppError, isAppError } from '../../errors.ts';
 import type { Authenticated } from '../../identity/index.ts';
+import type { Admission } from '../../limits/index.ts';
 import type { Operation } from '../operation.ts';
 import { operationOf } from '../request-state.ts';
 import type { Services } from '../services.ts';
@@ -45,7 +46,7 @@ export function installAuthentication(app: FastifyInstance, deps: AuthDeps): voi
       return;
     }
     if (operation === undefined || operation.access === 'public') {
-      admitAnonymous(request, reply, deps);
+      await admitAnonymous(request, reply, deps);
       return;
     }
     const credential = credentialOf(request);
@@ -75,12 +76,7 @@ async function enterTenant(
   const timeoutMs = operation.deadline === 'query' ? config.query.timeoutMs : config.server.requestTimeoutMs;
   const ctx = openContext(request, reply, who, { timeoutMs, running: deps.running });
   request.state.ctx = ctx;
-  try {
-    setRateHeaders(reply, services.limits.admit(ctx));
-  } catch (error) {
-    if (isAppError(error, 'rate_limit_exceeded')) setRateHeaders(reply, services.limits.state(ctx));
-    throw error;
-  }
+  enter(reply, await services.limits.admit(ctx));
   await recordedIfOperator(request, ctx, operation, services, async () => {
     await assertOwnTenant(ctx, operation, tenantsNamedOutsideBody(request, operation), services);
     if (operation.access === 'operator') {
@@ -120,13 +116,19 @@ async function authenticated<T>(
   try {
     return await check();
   } catch (error) {
-    if (isAppError(error, 'authentication_required')) admitAnonymous(request, reply, deps);
+    if (isAppError(error, 'authentication_required')) await admitAnonymous(request, reply, deps);
     throw error;
   }
 }
 
-function admitAnonymous(request: FastifyRequest, reply: FastifyReply, { services }: AuthDeps): void {
-  setRateHeaders(reply, { requests: services.limits.admitAnonymous(request.ip) });
+async function admitAnonymous(request: FastifyRequest, reply: FastifyReply, { services }: AuthDeps): Promise<void> {
+  enter(reply, await services.limits.admitAnonymous(request.ip));
+}
+
+/** Tells what is left, and then refuses what is over. */
+function enter(reply: FastifyReply, { rates, refusal }: Admission): void {
+  setRateHeaders(reply, rates);
+  if (refusal !== undefined) throw refusal;
 }
 
 /** METRICS_TOKEN, where it is set. */

@@ -1,17 +1,15 @@
 /**
  * Tells clients what is left of their rates: in the headers of the OpenAI API, and in those of the IETF draft
- * (draft-ietf-httpapi-ratelimit-headers-10, structured fields).
+ * (draft-ietf-httpapi-ratelimit-headers-11, structured fields).
  */
 
 import type { FastifyReply } from 'fastify';
-import type { Allowance } from '../../limits/index.ts';
+import type { RateState } from '../../limits/index.ts';
 
-/** What is left of each rate that applies. */
-export type Rates = Readonly<Partial<Record<'requests' | 'tokens', Allowance>>>;
-
-/** Sets the headers of all rates given. */
-export function setRateHeaders(reply: FastifyReply, rates: Rates): void {
+/** Sets the headers of all rates given; where there is no limit, there is nothing to tell. */
+export function setRateHeaders(reply: FastifyReply, rates: RateState): void {
   const entries = Object.entries(rates);
+  if (entries.length === 0) return;
   for (const [name, { limit, remaining, resetMs }] of entries) {
     reply.header(`x-ratelimit-limit-${name}`, limit);
     reply.header(`x-ratelimit-remaining-${name}`, remaining);

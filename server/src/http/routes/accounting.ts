@@ -26,7 +26,7 @@ const usage = z
     scope: z.enum(['own', 'tenant']),
     data: z.array(usageRow),
     budget: z
-      .object({ spent: money, reserved: money, limit: money })
+      .object({ spent: money, reserved: money, limit: money.nullable().describe('Null when there is none.') })
       .nullable()
       .describe('Of the tenant, for this calendar month (UTC); null without usage:read_all.'),
   })
@@ -85,7 +85,7 @@ export const accountingOperations = [
         budget:
           budget === undefined
             ? null
-            : { spent: budget.spentNano, reserved: budget.reservedNano, limit: budget.limitNano },
+            : { spent: budget.spentNano, reserved: budget.reservedNano, limit: budget.limitNano ?? null },
       };
     },
   }),

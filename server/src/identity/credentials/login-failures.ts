@@ -7,49 +7,38 @@
 
 import { createHash } from 'node:crypto';
 import { AppError } from '../../errors.ts';
+import type { Counters } from '../../limits/index.ts';
 
-/** The counts of this process. */
+/** The counts. */
 export interface LoginFailures {
   /**
    * Counts an attempt; true when it is the last one before the address must wait.
    * @throws {AppError} rate_limit_exceeded when the address must wait.
    */
-  readonly begin: (email: string) => boolean;
+  readonly begin: (email: string) => Promise<boolean>;
   /** Forgets the attempts of an address that has logged in. */
-  readonly forgive: (email: string) => void;
+  readonly forgive: (email: string) => Promise<void>;
 }
 
-const windowMs = 15 * 60_000;
-/** Addresses remembered; beyond it the one whose window began first is forgotten. */
-const addressesMax = 10_000;
+const windowUs = 15 * 60_000_000;
 
 /** @param failuresMax failed logins of an address within 15 minutes. */
-export function createLoginFailures(failuresMax: number, now: () => number): LoginFailures {
-  // Insertion order is the order in which windows end.
-  const windows = new Map<string, { attempts: number; readonly endsMs: number }>();
-  const keyOf = (email: string) => createHash('sha256').update(email).digest('base64');
-
-  function windowOf(key: string): { attempts: number; readonly endsMs: number } {
-    const current = windows.get(key);
-    if (current !== undefined && current.endsMs > now()) return current;
-    windows.delete(key);
-    const [oldest] = windows.keys();
-    if (windows.size >= addressesMax && oldest !== undefined) windows.delete(oldest);
-    const fresh = { attempts: 0, endsMs: now() + windowMs };
-    windows.set(key, fresh);
-    return fresh;
-  }
+export function createLoginFailures(
+  failuresMax: number,
+  counters: Pick<Counters, 'attempt' | 'forgive'>,
+): LoginFailures {
+  const scopeOf = (email: string) =>
+    ({ kind: 'login', id: createHash('sha256').update(email).digest('base64url') }) as const;
 
   return {
-    begin(email) {
-      const window = windowOf(keyOf(email));
-      if (window.attempts >= failuresMax) {
-        const retryAfterMs = window.endsMs - now();
+    async begin(email) {
+      const { count, retryAfterUs } = await counters.attempt(scopeOf(email), { max: failuresMax, lengthUs: windowUs });
+      if (retryAfterUs > 0) {
+        const retryAfterMs = Math.ceil(retryAfterUs / 1000);
         throw new AppError('rate_limit_exceeded', { detail: 'Too many failed logins for this address.', retryAfterMs });
       }
-      window.attempts += 1;
-      return window.attempts === failuresMax;
+      return count === failuresMax;
     },
-    forgive: (email) => void windows.delete(keyOf(email)),
+    forgive: (email) => counters.forgive(scopeOf(email)),
   };
 }

@@ -66,7 +66,7 @@ export function createEnrolment({ database, vault, audit, ownPassword, now }: En
         const [tenant] = await tx.select({ slug: tenants.slug }).from(tenants);
         return tenant?.slug ?? '';
       });
-      proof.settle();
+      await proof.settle();
       return { secret, uri: secretUri(secret, `${issuer} ${slug}`, proof.email) };
     },
 

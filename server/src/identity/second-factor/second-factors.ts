@@ -84,7 +84,7 @@ export function createSecondFactors(options: SecondFactorsOptions) {
       });
       if (outcome === 'absent') throw notFound();
       if (outcome !== 'accepted') throw wrongCode();
-      proof.settle();
+      await proof.settle();
     },
 
     /**

@@ -55,7 +55,7 @@ interface Account {
 export function createLogin({ database, vault, audit, passwords, failures, sessions }: LoginOptions) {
   return async function login(request: LoginRequest): Promise<TokenPair> {
     const email = normalisedEmail(request.email) ?? '';
-    const isLastAttempt = failures.begin(email);
+    const isLastAttempt = await failures.begin(email);
     const account = await database.asSystem('identity.authenticate', (tx) => findAccount(tx, email, request.tenant));
     const scope = { tenantId: account.tenantId ?? operatorRealm.tenantId };
     const tenantVault = await vault.forTenant(scope);
@@ -69,7 +69,7 @@ export function createLogin({ database, vault, audit, passwords, failures, sessi
       return begun;
     });
     if (beginning?.outcome === 'started') {
-      failures.forgive(email);
+      await failures.forgive(email);
       return beginning.tokens();
     }
     // Whoever gets this far knows the password, and should not.

@@ -31,7 +31,7 @@ export interface PasswordProof {
   readonly email: string;
   readonly passwordHashSealed: Uint8Array;
   /** Forgets the attempts that were counted; for when everything else that was asked for was right too. */
-  readonly settle: () => void;
+  readonly settle: () => Promise<void>;
 }
 
 /** Makes the operations on own passwords. */
@@ -50,7 +50,7 @@ export function createOwnPassword({ database, vault, audit, passwords, failures,
     if (user === undefined) throw notFound();
     const sealed = user.passwordHashSealed;
     if (sealed === null) throw new AppError('state_conflict', { detail: 'You do not sign in with a password here.' });
-    failures.begin(user.email);
+    await failures.begin(user.email);
     const tenantVault = await vault.forTenant(ctx);
     if (!(await passwords.verify(tenantVault.open(passwordCell(userId), sealed), password))) {
       const event = changeEvent(ctx, 'password.checked', { kind: 'user', id: userId }, {});
@@ -82,7 +82,7 @@ export function createOwnPassword({ database, vault, audit, passwords, failures,
         await tx.delete(sessions).where(and(eq(sessions.userId, userId), ne(sessions.id, credential.id)));
         await audit.append(tx, tenantVault, changeEvent(ctx, 'password.changed', { kind: 'user', id: userId }, {}));
       });
-      proof.settle();
+      await proof.settle();
     },
   };
 }
