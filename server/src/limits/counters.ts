@@ -16,8 +16,11 @@ export const ratePerMinuteMax = 150_000_000;
 export const budgetLevels = [50, 80, 100] as const;
 /** How long after its period a budget is kept, for work that began in it. */
 export const budgetKeptUs = 86_400 * 1_000_000;
-/** How long after its time a reservation that was settled is remembered, so that it is not settled again. */
-export const memoryUs = 600 * 1_000_000;
+/**
+ * How long after its time a reservation that was settled is remembered, so that it is not settled again. What a crash
+ * interrupted is looked for every minute, and charged at most two after the time of its reservation.
+ */
+export const memoryUs = 180 * 1_000_000;
 /** Reservations whose time has passed that one operation gives back at most. */
 export const sweepMax = 100;
 

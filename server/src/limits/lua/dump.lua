@@ -40,8 +40,11 @@ for _, key in ipairs(redis.call('KEYS', root .. ':*')) do
         line('held', id, 'budget', unpack(budget))
       end
     end
-  elseif kind == 'settled' and is_settled(name, now) then
-    line('settled', name, redis.call('GET', key))
+  elseif kind == 'settled' then
+    local settled = redis.call('ZRANGEBYSCORE', key, '(' .. whole(now), '+inf', 'WITHSCORES')
+    for index = 1, #settled, 2 do
+      line('settled', settled[index], tonumber(settled[index + 1]))
+    end
   end
 end
 return lines

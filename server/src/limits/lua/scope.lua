@@ -6,10 +6,10 @@
 --   ROOT:budget:NAME   hash of spent, reserved, limit and told; gone a day after its period
 --   ROOT:held          hash of what each reservation holds
 --   ROOT:open          sorted set of reservations by the time they expire
---   ROOT:settled:ID    until when a reservation that was settled is remembered; gone then
+--   ROOT:settled       sorted set of reservations that were settled, by the time until which that is remembered
 
 local WINDOW_US = 60000000
-local MEMORY_US = 600000000
+local MEMORY_US = 180000000
 local SWEEP_MAX = 100
 
 local root = KEYS[1]
@@ -43,13 +43,21 @@ end
 
 -- Reservations.
 
-local function settled_key(id)
-  return root .. ':settled:' .. id
+local function is_settled(id, now)
+  local until_us = redis.call('ZSCORE', root .. ':settled', id)
+  return until_us ~= false and tonumber(until_us) > now
 end
 
-local function is_settled(id, now)
-  local kept = redis.call('GET', settled_key(id))
-  return kept ~= false and tonumber(kept) > now
+-- Remembers that a reservation was settled, and forgets what is remembered for too long.
+local function remember_settled(id, until_us, now)
+  local key = root .. ':settled'
+  local passed = redis.call('ZRANGEBYSCORE', key, '-inf', whole(now), 'LIMIT', 0, SWEEP_MAX)
+  if #passed > 0 then
+    redis.call('ZREM', key, unpack(passed))
+  end
+  redis.call('ZADD', key, whole(until_us), id)
+  local last = redis.call('ZRANGE', key, -1, -1, 'WITHSCORES')
+  redis.call('PEXPIREAT', key, ms_after(tonumber(last[2])))
 end
 
 -- Lets go of a reservation, of whose rates an amount was used.

@@ -42,7 +42,7 @@ local held = held_by(id)
 if held then
   release(id, held, amount, now)
 end
-redis.call('SET', settled_key(id), whole(ends), 'PXAT', ms_after(ends))
+remember_settled(id, ends, now)
 if held then
   for _, budget in ipairs(held.budgets) do
     spend(budget[1])
