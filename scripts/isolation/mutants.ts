@@ -153,20 +153,6 @@ create index chunks_embedding on genai.chunks using hnsw (embedding vector_cosin
     tests: ['server/src/vault/tenant-vault.test.ts', 'server/src/search/blind-words.test.ts'],
   },
   // Caches and counters.
-  {
-    name: 'The rate of requests is counted without the tenant.',
-    file: 'server/src/limits/limits.ts',
-    find: '[`tenant ${tenantId}`, options.tiers[tier].requestsPerMinute],',
-    replace: '[`tenant ${tenantId && tier}`, options.tiers[tier].requestsPerMinute],',
-    tests: ['server/src/limits/limits.test.ts'],
-  },
-  {
-    name: 'What was spent is remembered without the tenant.',
-    file: 'server/src/limits/limits.ts',
-    find: 'const key = `${tenantId} ${start.toISOString()}`;',
-    replace: 'const key = start.toISOString();',
-    tests: ['server/src/limits/limits.test.ts'],
-  },
   // Identity.
   {
     name: 'The secret of an API key is not compared.',
