@@ -227,7 +227,7 @@ describe.runIf(isPossible)('two servers on one database', () => {
     await send(0, admin, 'PATCH', `/api/users/${user.id}`, { role: 'analyst' });
     const seen = answer.tokens();
     // Two looks and more go by in the time of so many tokens.
-    await expect.poll(answer.tokens).toBeGreaterThan(seen + 250);
+    await expect.poll(answer.tokens, { timeout: 30_000 }).toBeGreaterThan(seen + 250);
     await send(0, admin, 'PATCH', `/api/users/${user.id}`, { status: 'suspended' });
     const changedMs = performance.now();
     const { code, atMs } = await answer.ended;
