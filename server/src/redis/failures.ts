@@ -31,6 +31,11 @@ export function isScriptMissing(error: unknown): boolean {
   return messageOf(error).startsWith('NOSCRIPT');
 }
 
+/** Whether Redis does not have the function. */
+export function isFunctionMissing(error: unknown): boolean {
+  return messageOf(error) === 'ERR Function not found';
+}
+
 /** The error that the rest of the program sees: `dependency_unavailable`, or as it is when the mistake is ours. */
 export function translatedFailure(error: unknown): unknown {
   const message = messageOf(error);

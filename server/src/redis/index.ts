@@ -1,4 +1,4 @@
 /** Connections to Redis or Valkey, and the scripts that run there. */
 
 export { createRedisPool, type RedisPool } from './redis.ts';
-export { createScripts, type RunScript, type ScriptHost, type ScriptInputs } from './script.ts';
+export { createLibrary, createScripts, type LibraryHost, type RunScript, type ScriptInputs } from './script.ts';

@@ -8,12 +8,12 @@
 import { once } from 'node:events';
 import { Cluster, Redis } from 'ioredis';
 import { errorFromAbort } from '../errors.ts';
-import { isScriptMissing, translatedFailure, withPatience } from './failures.ts';
+import { isFunctionMissing, isScriptMissing, translatedFailure, withPatience } from './failures.ts';
 import { listenTo, waitSecondsMax } from './listener.ts';
-import type { ScriptHost } from './script.ts';
+import type { Library, LibraryHost, ScriptHost } from './script.ts';
 
 /** Connections to one Redis. */
-export interface RedisPool extends ScriptHost {
+export interface RedisPool extends ScriptHost, LibraryHost {
   /** Resolves when Redis can be used, at the latest after the time for connecting. Throws `dependency_unavailable`. */
   readonly ready: () => Promise<void>;
   /** Resolves when Redis answers. Throws `dependency_unavailable`. */
@@ -85,6 +85,19 @@ export function createRedisPool(options: RedisOptions): RedisPool {
         signal,
       );
     },
+    call(library, functionName, keys, args, signal) {
+      const connection = pick();
+      const command = () => connection.fcall(`${library.name}_${functionName}`, keys.length, ...keys, ...args);
+      return translated(
+        () =>
+          command().catch(async (error: unknown) => {
+            if (!isFunctionMissing(error)) throw error;
+            await teach(connection, library);
+            return command();
+          }),
+        signal,
+      );
+    },
     listen(key, onItem) {
       const commandTimeoutMs = waitSecondsMax * 1000 + options.commandTimeoutMs;
       return listenTo(open({ ...options, commandTimeoutMs }), key, onItem);
@@ -93,6 +106,12 @@ export function createRedisPool(options: RedisOptions): RedisPool {
       for (const connection of connections) connection.disconnect();
     },
   };
+}
+
+/** Gives a library to every server that takes writes; replicas get it from these. */
+async function teach(connection: Connection, { source }: Library): Promise<void> {
+  const servers = connection instanceof Cluster ? connection.nodes('master') : [connection];
+  await Promise.all(servers.map((server) => server.function('LOAD', 'REPLACE', source)));
 }
 
 async function translated<T>(command: () => Promise<T>, signal: AbortSignal | undefined): Promise<T> {

@@ -33,6 +33,25 @@ export interface ScriptHost {
   ) => Promise<unknown>;
 }
 
+/** Functions that Redis keeps, as it gets them. */
+export interface Library {
+  /** Differs with the source, so that servers of two versions get on beside each other. */
+  readonly name: string;
+  readonly source: string;
+}
+
+/** Where functions run. */
+export interface LibraryHost {
+  /** Runs a function of a library as one atomic step, like {@link ScriptHost.run}; Redis is given the library when it lacks it. */
+  readonly call: (
+    library: Library,
+    functionName: string,
+    keys: readonly string[],
+    args: readonly (string | number)[],
+    signal?: AbortSignal,
+  ) => Promise<unknown>;
+}
+
 /** Runs a script as one atomic step; keys and arguments are its KEYS and ARGV. */
 export type RunScript = (
   keys: readonly string[],
@@ -72,6 +91,30 @@ export function createScripts<Name extends string>(
       });
     return [name, (keys, args, signal) => redis.run(script, keys, [...args, ...added()], signal)];
   });
+  return Object.fromEntries(runners) as Record<Name, RunScript>;
+}
+
+/**
+ * The functions of a library, by name. Its main file includes the others; they see the start of the names that functions
+ * are to be registered by as `library`. The last of the arguments of each is a random text.
+ * @param inputs replaces the time of Redis and the random text; for tests. The file `clock-given` takes the time from
+ *   before the random text then.
+ */
+export function createLibrary<Name extends string>(
+  redis: LibraryHost,
+  folder: string,
+  file: string,
+  names: readonly Name[],
+  inputs?: ScriptInputs,
+): Readonly<Record<Name, RunScript>> {
+  const { script } = loadScript(folder, file, inputs === undefined ? {} : { clock: 'clock-given' });
+  const name = `${file}_${script.sha1}`;
+  const source = `#!lua name=${name}\nlocal library = '${name}_'\n${script.source}`;
+  const given = () => (inputs === undefined ? [randomHex()] : [inputs.nowUs(), inputs.random()]);
+  const runners = names.map((functionName): [Name, RunScript] => [
+    functionName,
+    (keys, args, signal) => redis.call({ name, source }, functionName, keys, [...args, ...given()], signal),
+  ]);
   return Object.fromEntries(runners) as Record<Name, RunScript>;
 }
 

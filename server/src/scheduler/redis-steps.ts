@@ -1,7 +1,7 @@
 /** The steps of the kernel as Redis takes them: what a script is given, and what it answers. */
 
 import { join } from 'node:path';
-import { createScripts, type RunScript, type ScriptHost, type ScriptInputs } from '../redis/index.ts';
+import { createLibrary, type LibraryHost, type RunScript, type ScriptInputs } from '../redis/index.ts';
 import type { PoolDump } from './kernel/dump.ts';
 import type { Message, NewJob, Operation, Policy, Reply, Status } from './kernel/operations.ts';
 import { poolKey } from './keys.ts';
@@ -32,11 +32,11 @@ const names = [
   'configure',
   'dump',
   'enqueue',
-  'grant-now',
+  'grant',
   'reap',
   'redrive',
-  'set-capacity',
-  'set-tenant',
+  'set_capacity',
+  'set_tenant',
   'settle',
   'start',
 ] as const;
@@ -44,11 +44,11 @@ type Name = (typeof names)[number];
 type Args = readonly (string | number)[];
 
 /**
- * Reads the scripts, for any pool.
+ * Reads the library, for any pool.
  * @param inputs time and chance, as a test decides them.
  */
-export function createRedisSteps(redis: ScriptHost, inputs?: ScriptInputs): (pool: string) => RedisSteps {
-  const scripts = createScripts(redis, join(import.meta.dirname, 'lua'), names, inputs);
+export function createRedisSteps(redis: LibraryHost, inputs?: ScriptInputs): (pool: string) => RedisSteps {
+  const scripts = createLibrary(redis, join(import.meta.dirname, 'lua'), 'scheduler', names, inputs);
   return (pool) => stepsOn(poolKey(pool), scripts);
 }
 
@@ -75,7 +75,7 @@ function callOf(operation: Exclude<Operation, { type: 'configure' }>): readonly 
     case 'enqueue':
       return ['enqueue', ...newJobArgs(operation.job)];
     case 'grant':
-      return ['grant-now'];
+      return ['grant'];
     case 'start':
       return ['start', operation.jobId, operation.nonce];
     case 'settle': {
@@ -93,10 +93,10 @@ function callOf(operation: Exclude<Operation, { type: 'configure' }>): readonly 
     case 'reap':
       return ['reap', operation.deadPodId];
     case 'setCapacity':
-      return ['set-capacity', operation.upstreamSlots];
+      return ['set_capacity', operation.upstreamSlots];
     case 'setTenant': {
       const { tenantId, tier, weight, isPaused } = operation;
-      return ['set-tenant', tenantId, tier, weight, isPaused ? 1 : 0];
+      return ['set_tenant', tenantId, tier, weight, isPaused ? 1 : 0];
     }
   }
 }

@@ -52,7 +52,7 @@ local function beat()
   end
   local pod = get(pods, podId)
   setWorkers(pod, tonumber(ARGV[3]))
-  add(timers, 'lease:' .. podId, pool.nowMs + policy.leaseMs)
+  addTimer('lease:' .. podId, pool.nowMs + policy.leaseMs)
   local staleIds, isHeld = {}, {}
   for place = 4, #ARGV, flightLength do
     local fence, progressCost, newJob = ARGV[place], tonumber(ARGV[place + 1]), newJobAt(place + 2)
@@ -73,4 +73,4 @@ local function beat()
   return 'ok', pool.generation, staleIds, isNew, view
 end
 
-return transition(beat)
+register('beat', beat)

@@ -6,7 +6,7 @@
 -- Reply status, has more, messages
 -- Cost  O(log n) in the jobs of the tenant and of the pod; and the grants it ends with, at most 64
 
-return transition(function()
+register('cancel', function()
   local job = get(jobs, ARGV[2])
   if not job then return 'stale' end
   if job.nonce then
@@ -19,7 +19,7 @@ return transition(function()
   elseif job.state == 'dead' then
     forgetDead(job)
   else
-    remove(timers, 'retry:' .. job.id)
+    remove(timers(), 'retry:' .. job.id)
     forget(job)
   end
   return 'ok'

@@ -23,6 +23,7 @@ local function createPool()
     clock = 0,
     activeTierWeight = 0,
     areCapsStale = false,
+    dueFromMs = never,
     tiers = {},
   }
 end
@@ -44,11 +45,14 @@ local function configure(newPolicy)
   return 'ok'
 end
 
-local newPolicy = cjson.decode(ARGV[4])
-if not readPool() then
+-- A pool that is not there begins with the new policy.
+local function readOrCreatePool()
+  if readPool() then return true end
   createPool()
-  policy = newPolicy
+  policy = cjson.decode(ARGV[4])
+  return true
 end
-return transition(function()
-  return configure(newPolicy)
-end)
+
+register('configure', function()
+  return configure(cjson.decode(ARGV[4]))
+end, readOrCreatePool)

@@ -4,8 +4,10 @@
 local duesMax = 64
 
 local function dueTimer()
-  local timer, atMs = first(timers)
-  return timer and atMs <= pool.nowMs and timer or nil
+  if pool.dueFromMs > pool.nowMs then return nil end
+  local timer, atMs = first(timers())
+  pool.dueFromMs = atMs or never
+  return pool.dueFromMs <= pool.nowMs and timer or nil
 end
 
 local function expire(job)
@@ -14,7 +16,7 @@ local function expire(job)
   if job.state == 'queued' then
     drop(job)
   else
-    remove(timers, 'retry:' .. job.id)
+    remove(timers(), 'retry:' .. job.id)
     forget(job)
   end
 end
@@ -22,7 +24,7 @@ end
 local function haunt(job)
   if policy.ghostMs == 0 then return end
   pool.ghosts = pool.ghosts + 1
-  add(timers, 'ghost:' .. job.id .. ':' .. job.nonce, pool.nowMs + policy.ghostMs)
+  addTimer('ghost:' .. job.id .. ':' .. job.nonce, pool.nowMs + policy.ghostMs)
 end
 
 local function orphan(job)
@@ -50,12 +52,12 @@ local function bury(id)
     orphan(found(get(jobs, idOf(name)), 'a job'))
   end
   if first(jobsOf(pod)) then
-    add(timers, 'lease:' .. id, pool.nowMs)
+    addTimer('lease:' .. id, pool.nowMs)
     return false
   end
   forgetPod(id)
-  remove(room, id)
-  remove(timers, 'lease:' .. id)
+  remove(room(), id)
+  remove(timers(), 'lease:' .. id)
   return true
 end
 
@@ -67,7 +69,7 @@ local function doWhatIsDue()
     if kind == 'lease' then
       if not bury(id) then break end
     else
-      remove(timers, timer)
+      remove(timers(), timer)
       if kind == 'ghost' then
         pool.ghosts = pool.ghosts - 1
       elseif kind == 'retry' then

@@ -1,4 +1,4 @@
--- include state
+-- include transition
 -- Twin of kernel/dump.ts: everything that is known of the pool, in one piece.
 --
 -- KEYS  1 the pool
@@ -66,7 +66,7 @@ local function byId(things, members)
 end
 
 -- All records, once `complete` has added the sets that belong to each.
-local function recordsOf(records, complete, members)
+local function everyRecordOf(records, complete, members)
   local things = {}
   for _, packed in ipairs(redis.call('HVALS', records.key)) do
     local thing = cmsgpack.unpack(packed)
@@ -94,14 +94,17 @@ local function completePod(pod)
   pod.inbox = list(redis.call('LRANGE', KEYS[1] .. ':inbox:' .. pod.id, 0, -1))
 end
 
-if not readPool() then return nil end
-for _, tier in ipairs(pool.tiers) do
-  completeTier(tier)
-end
-pool.tiers = byId(pool.tiers, tierMembers)
-pool.tenants = recordsOf(tenants, completeTenant, tenantMembers)
-pool.jobs = recordsOf(jobs, function() end, jobMembers)
-pool.pods = recordsOf(pods, completePod, podMembers)
-pool.room, pool.timers, pool.heaviest = ranking(room), ranking(timers), ranking(heaviest)
-pool.dead = ranking(dead, pool.dead)
-return jsonOf(object(pool, poolMembers))
+redis.register_function(library .. 'dump', function(keys, arguments)
+  begin(keys, arguments)
+  if not readPool() then return nil end
+  for _, tier in ipairs(pool.tiers) do
+    completeTier(tier)
+  end
+  pool.tiers = byId(pool.tiers, tierMembers)
+  pool.tenants = everyRecordOf(tenants, completeTenant, tenantMembers)
+  pool.jobs = everyRecordOf(jobs, function() end, jobMembers)
+  pool.pods = everyRecordOf(pods, completePod, podMembers)
+  pool.room, pool.timers, pool.heaviest = ranking(room()), ranking(timers()), ranking(heaviest())
+  pool.dead = ranking(dead(), pool.dead)
+  return jsonOf(object(pool, poolMembers))
+end)

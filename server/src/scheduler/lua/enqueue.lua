@@ -24,7 +24,7 @@ local function roomForAttached(newJob)
   local known = get(tenants, newJob.tenantId)
   if known and known.attached >= newJob.queueMax then return 'tenant_queue_full' end
   if pool.queuedAttached < policy.queuedMax then return nil end
-  local heaviestId, heaviness = last(heaviest)
+  local heaviestId, heaviness = last(heaviest())
   if not heaviestId or heaviestId == newJob.tenantId then return 'pool_queue_full' end
   local cost = (known and known.queuedCost or 0) + newJob.estimatedCost
   if heavinessOf(newJob.tier, newJob.weight, cost) >= heaviness then return 'pool_queue_full' end
@@ -51,13 +51,13 @@ local function enqueue(newJob)
     job.podId = podId
     add(jobsOf(pod), job.name, 1)
   else
-    add(timers, 'deadline:' .. job.id, job.deadlineMs)
+    addTimer('deadline:' .. job.id, job.deadlineMs)
   end
   tenantAs(job.tenantId, job.tier, job.weight)
   queue(job)
   return 'ok'
 end
 
-return transition(function()
+register('enqueue', function()
   return enqueue(newJobAt(2))
 end)

@@ -4,9 +4,9 @@
 
 local function showRoom(pod)
   if pod.workers > pod.inFlight then
-    add(room, pod.id, pod.workers - pod.inFlight)
+    add(room(), pod.id, pod.workers - pod.inFlight)
   else
-    remove(room, pod.id)
+    remove(room(), pod.id)
   end
 end
 
@@ -60,7 +60,7 @@ local function endFlight(job)
 end
 
 local function forgetDead(job)
-  remove(dead, job.name)
+  remove(dead(), job.name)
   pool.dead = pool.dead - 1
   forget(job)
 end
@@ -73,10 +73,10 @@ end
 local function buryJob(job, reason)
   job.state = 'dead'
   touch(jobs, job)
-  add(dead, job.name, pool.nowMs)
+  add(dead(), job.name, pool.nowMs)
   pool.dead = pool.dead + 1
   tell(nil, deadMessage, job.id, reason)
-  if pool.dead > policy.deadMax then forgetDead(found(get(jobs, idOf(first(dead))), 'a dead letter')) end
+  if pool.dead > policy.deadMax then forgetDead(found(get(jobs, idOf(first(dead()))), 'a dead letter')) end
 end
 
 local function retry(job, atMs)
@@ -88,7 +88,7 @@ local function retry(job, atMs)
   else
     job.state = 'delayed'
     touch(jobs, job)
-    add(timers, 'retry:' .. job.id, atMs)
+    addTimer('retry:' .. job.id, atMs)
   end
   rest(tenantOf(job))
 end

@@ -6,6 +6,6 @@
 -- Reply status, has more, messages
 -- Cost  O(log n) for each timer and each grant, at most 64 of both
 
-return transition(function()
+register('grant', function()
   return 'ok'
 end)

@@ -55,10 +55,12 @@ local function tellGrant(job)
 end
 
 local function letGo(tier)
-  local parked = tierSet(tier, 'parked')
   for _ = 1, letGoMax do
+    if tier.parkedFrom > tier.clock then return end
+    local parked = tierSet(tier, 'parked')
     local name, tag = first(parked)
-    if not name or tag > tier.clock then return end
+    tier.parkedFrom = tag or never
+    if tier.parkedFrom > tier.clock then return end
     remove(parked, name)
     delete(tenants, idOf(name))
   end
@@ -66,7 +68,7 @@ end
 
 local function grantTo(tenant)
   local job = firstJobOf(tenant)
-  local podIdOfJob = job.podId or last(room)
+  local podIdOfJob = job.podId or last(room())
   local pod = podIdOfJob and get(pods, podIdOfJob)
   if job.deadlineMs <= pool.nowMs or not pod then
     tell(job.podId, endedMessage, job.id, pod and 'expired' or 'pod_died')

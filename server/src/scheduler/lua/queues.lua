@@ -7,9 +7,9 @@ end
 
 local function weigh(tenant)
   if tenant.queuedCost > 0 then
-    add(heaviest, tenant.id, heavinessOf(tenant.tier, tenant.weight, tenant.queuedCost))
+    add(heaviest(), tenant.id, heavinessOf(tenant.tier, tenant.weight, tenant.queuedCost))
   else
-    remove(heaviest, tenant.id)
+    remove(heaviest(), tenant.id)
   end
 end
 
@@ -89,7 +89,7 @@ end
 
 local function forget(job)
   delete(jobs, job.id)
-  if job.kind == 'detached' then remove(timers, 'deadline:' .. job.id) end
+  if job.kind == 'detached' then remove(timers(), 'deadline:' .. job.id) end
   local pod = job.podId and get(pods, job.podId)
   if pod then remove(jobsOf(pod), job.name) end
 end
@@ -98,6 +98,7 @@ local function rest(tenant)
   if waitingOf(tenant) > 0 or tenant.inFlight > 0 or tenant.isPaused then return end
   local tier = tierOf(tenant)
   if tenant.tag > tier.clock then
+    tier.parkedFrom = math.min(tier.parkedFrom, tenant.tag)
     add(tierSet(tier, 'parked'), tenant.name, tenant.tag)
   else
     delete(tenants, tenant.id)

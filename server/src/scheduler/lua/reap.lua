@@ -6,7 +6,7 @@
 -- Reply status, has more, messages
 -- Cost  O(log n) for each job of the dead pod, at most 64; and the grants it ends with, at most 64
 
-return transition(function()
+register('reap', function()
   if get(pods, ARGV[2]) and not bury(ARGV[2]) then hasMore = true end
   return 'ok'
 end)

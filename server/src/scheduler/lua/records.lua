@@ -1,16 +1,47 @@
+-- include call
 -- Records by id, each packed into one field of a hash: half the time of a hash for each, whole or in part.
 --
 -- They are read when they are first asked for and written when the step is over, if they were said to have changed.
 
+-- What was packed last, by its text, to save unpacking it again: never more than so many.
+local packedMax = 4096
+local packed, packedCount = {}, 0
+
+local function pack(thing)
+  if packedCount == packedMax then
+    packed, packedCount = {}, 0
+  end
+  local text = cmsgpack.pack(thing)
+  packed[text] = thing
+  packedCount = packedCount + 1
+  return text
+end
+
+-- The thing is the caller's to change: should the step fail, nobody else has it.
+local function unpackText(text)
+  local thing = packed[text]
+  if not thing then return cmsgpack.unpack(text) end
+  packed[text] = nil
+  packedCount = packedCount - 1
+  return thing
+end
+
 local function recordsNamed(name)
-  return { key = KEYS[1] .. ':' .. name, known = {}, changed = {} }
+  return { name = name, known = {}, changed = {} }
+end
+
+-- Forgets what another step has read.
+local function forgetRecords(records)
+  records.key = KEYS[1] .. ':' .. records.name
+  if next(records.known) then records.known = {} end
+  if next(records.changed) then records.changed = {} end
 end
 
 local function get(records, id)
   local record = records.known[id]
   if record == nil then
-    local packed = redis.call('HGET', records.key, id)
-    record = packed and cmsgpack.unpack(packed)
+    local text = redis.call('HGET', records.key, id)
+    record = text and unpackText(text)
     records.known[id] = record
   end
   return record or nil
@@ -39,7 +70,7 @@ local function changesOf(records)
     local record = records.known[id]
     if record then
       written[#written + 1] = id
-      written[#written + 1] = cmsgpack.pack(record)
+      written[#written + 1] = pack(record)
     else
       deleted[#deleted + 1] = id
     end

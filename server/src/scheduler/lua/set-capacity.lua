@@ -6,7 +6,7 @@
 -- Reply status, has more, messages
 -- Cost  O(1), and the grants it ends with, at most 64
 
-return transition(function()
+register('set_capacity', function()
   pool.upstreamSlots = tonumber(ARGV[2])
   pool.areCapsStale = true
   return 'ok'

@@ -6,7 +6,7 @@
 -- Reply status, has more, messages
 -- Cost  O(log n) in the tenants of the tiers; and the grants it ends with, at most 64
 
-return transition(function()
+register('set_tenant', function()
   local tenant = tenantAs(ARGV[2], ARGV[3], tonumber(ARGV[4]))
   local isPaused = ARGV[5] == '1'
   local isResumed = tenant.isPaused and not isPaused

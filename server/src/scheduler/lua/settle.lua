@@ -7,7 +7,7 @@
 -- Reply status, has more, messages
 -- Cost  O(log n) in the jobs of the pod, the tenants of the tier and the timers; and the grants it ends with, at most 64
 
-return transition(function()
+register('settle', function()
   local job = held(ARGV[2], ARGV[3])
   if not job then return 'stale' end
   if ARGV[5] ~= '' then charge(tenantOf(job), job.chargedCost, tonumber(ARGV[5])) end

@@ -1,9 +1,11 @@
+-- include call
 -- Twin of kernel/sorted-set.ts: names in order of score, then of name.
 --
 -- A step changes a set in its memory alone: `changes` holds new scores, and false for names that were removed. What is
 -- stored stays as it is until the step is over, so a page of it that was read once holds.
 
-local sets = {}
+-- Those of the step, by name.
+local sets
 
 local function setNamed(name)
   local set = sets[name]
@@ -40,7 +42,7 @@ end
 local function firstStored(set, command)
   local read = set[command]
   if not read then
-    read = { page = {}, at = 1, passed = 0, size = 1 }
+    read = { page = {}, at = 1, passed = 0, size = 2 }
     set[command] = read
   end
   while true do

@@ -6,7 +6,7 @@
 -- Reply status, has more, messages
 -- Cost  O(1), and the grants it ends with, at most 64
 
-return transition(function()
+register('start', function()
   local job = held(ARGV[2], ARGV[3])
   if not job then return 'stale' end
   if job.state == 'running' then return 'known' end

@@ -6,38 +6,72 @@
 -- are whole numbers below 2^53, which Redis formats as %.17g when they are arguments of a command, and cmsgpack packs as
 -- integers; text made here says %.0f, because tostring says 1e+15.
 
-local tenants = recordsNamed('tenants')
-local jobs = recordsNamed('jobs')
-local pods = recordsNamed('pods')
-local room = setNamed('room')
-local timers = setNamed('timers')
-local heaviest = setNamed('heaviest')
-local dead = setNamed('dead')
+-- What a step works on.
+local tenants, jobs, pods = recordsNamed('tenants'), recordsNamed('jobs'), recordsNamed('pods')
+local pool, policy, tierNamed
 
-local pool, policy
-local tierNamed = {}
+-- The policy that was read last, and its text.
+local lastPolicy, lastPolicyText
+-- A time and a tag that never come.
+local never = 2 ^ 53
 
-local function nameTiers()
-  for _, tier in ipairs(pool.tiers) do
-    tierNamed[tier.name] = tier
-  end
+-- Begins a step.
+local function begin(keys, arguments)
+  KEYS, ARGV, podId = keys, arguments, arguments[1]
+  sets = {}
+  forgetRecords(tenants)
+  forgetRecords(jobs)
+  forgetRecords(pods)
+  pool, policy, tierNamed = nil, nil, {}
 end
 
 -- Reads the pool; false when nobody has configured it.
 local function readPool()
-  local packed = redis.call('MGET', KEYS[1], KEYS[1] .. ':policy')
-  if not packed[1] then return false end
-  pool, policy = cmsgpack.unpack(packed[1]), cmsgpack.unpack(packed[2])
-  nameTiers()
+  local texts = redis.call('MGET', KEYS[1], KEYS[1] .. ':policy')
+  if not texts[1] then return false end
+  if texts[2] ~= lastPolicyText then
+    lastPolicy, lastPolicyText = cmsgpack.unpack(texts[2]), texts[2]
+  end
+  pool, policy = unpackText(texts[1]), lastPolicy
+  for _, tier in ipairs(pool.tiers) do
+    tierNamed[tier.name] = tier
+  end
   return true
 end
 
--- A tier that nobody has used. Of `fresh`, `ready` and `capped` it knows how many tenants stand there.
+-- A tier that nobody has used. Of `fresh`, `ready` and `capped` it knows how many tenants stand there; no tag that is parked
+-- is before `parkedFrom`.
 local function createTier(name, weight)
-  local tier =
-    { name = name, weight = weight, tag = 0, clock = 0, activeWeight = 0, servedCost = 0, fresh = 0, ready = 0, capped = 0 }
+  local tier = {
+    name = name,
+    weight = weight,
+    tag = 0,
+    clock = 0,
+    activeWeight = 0,
+    servedCost = 0,
+    fresh = 0,
+    ready = 0,
+    capped = 0,
+    parkedFrom = never,
+  }
   pool.tiers[#pool.tiers + 1] = tier
   tierNamed[name] = tier
+end
+
+local function room()
+  return setNamed('room')
+end
+
+local function timers()
+  return setNamed('timers')
+end
+
+local function heaviest()
+  return setNamed('heaviest')
+end
+
+local function dead()
+  return setNamed('dead')
 end
 
 -- The tenants of a tier that stand so, or that are parked.
@@ -52,6 +86,12 @@ end
 
 local function jobsOf(pod)
   return setNamed('jobs:' .. pod.id)
+end
+
+-- No timer is before `dueFromMs` of the pool.
+local function addTimer(name, atMs)
+  pool.dueFromMs = math.min(pool.dueFromMs, atMs)
+  add(timers(), name, atMs)
 end
 
 local function numbered(id)

@@ -1,12 +1,14 @@
--- include random
 -- include state
 -- Twin of kernel/step.ts: what a step has to say, and the writing of what it has changed.
 
-local podId = ARGV[1]
-local messages = {}
-local hasMore = false
-local nonces = 0
-local inboxes = {}
+local messages, hasMore, inboxes
+local random, nonces
+
+-- Begins what a step has to say; `text` is one that no other step has.
+local function beginMessages(text)
+  messages, hasMore, inboxes = {}, false, {}
+  random, nonces = text, 0
+end
 
 local function nonce()
   nonces = nonces + 1
@@ -57,36 +59,71 @@ local function send(command, key, arguments)
   end
 end
 
--- Adds and removes are told apart by whether there is a score.
-local function setChangesOf(set)
-  local added, removed = {}, {}
-  for name, score in pairs(set.changes) do
-    if score then
-      added[#added + 1] = score
-      added[#added + 1] = name
-    else
-      removed[#removed + 1] = name
+-- Takes out of the changes of `room` those that are none: a worker that was freed and given work in one step. A pod knows
+-- what is stored of it.
+local function pruneRoom()
+  for id, score in pairs(room().changes) do
+    local pod = get(pods, id)
+    if pod and pod.room == (score or 0) then
+      room().changes[id] = nil
+    elseif pod then
+      pod.room = score or 0
+      touch(pods, pod)
     end
   end
-  return added, removed
+end
+
+-- Writes the records that changed; says which are to be deleted.
+local function writeRecords(records)
+  local written, deleted = changesOf(records)
+  send('HSET', records.key, written)
+  return deleted
+end
+
+-- Writes the names of a set that are new or have another score; says whether others are to be removed.
+local function writeAdded(set)
+  local name, score = next(set.changes)
+  if next(set.changes, name) == nil then
+    if score then redis.call('ZADD', set.key, score, name) end
+    return not score
+  end
+  local added, isAnyRemoved = {}, false
+  for other, otherScore in pairs(set.changes) do
+    if otherScore then
+      added[#added + 1] = otherScore
+      added[#added + 1] = other
+    else
+      isAnyRemoved = true
+    end
+  end
+  send('ZADD', set.key, added)
+  return isAnyRemoved
+end
+
+local function writeRemoved(set)
+  local removed = {}
+  for name, score in pairs(set.changes) do
+    if not score then removed[#removed + 1] = name end
+  end
+  send('ZREM', set.key, removed)
 end
 
 -- Writes what the step has changed: what is new before what is gone.
 local function writePool()
-  local removals = {}
+  pruneRoom()
+  local deleted, removed = {}, {}
   for _, records in ipairs({ tenants, jobs, pods }) do
-    local written, deleted = changesOf(records)
-    send('HSET', records.key, written)
-    removals[#removals + 1] = { 'HDEL', records.key, deleted }
+    if next(records.changed) then deleted[records.key] = writeRecords(records) end
   end
   for _, set in pairs(sets) do
-    local added, removed = setChangesOf(set)
-    send('ZADD', set.key, added)
-    removals[#removals + 1] = { 'ZREM', set.key, removed }
+    if next(set.changes) ~= nil and writeAdded(set) then removed[#removed + 1] = set end
   end
-  redis.call('SET', KEYS[1], cmsgpack.pack(pool))
-  for _, removal in ipairs(removals) do
-    send(removal[1], removal[2], removal[3])
+  redis.call('SET', KEYS[1], pack(pool))
+  for key, ids in pairs(deleted) do
+    send('HDEL', key, ids)
+  end
+  for _, set in ipairs(removed) do
+    writeRemoved(set)
   end
   for _, inbox in pairs(inboxes) do
     if inbox.isNew then redis.call('DEL', inbox.key) end

@@ -5,7 +5,6 @@
 
 -- Takes a step; `act` answers with a status and what else its reply holds.
 local function transition(act)
-  if not pool and not readPool() then return { 'unconfigured' } end
   pool.nowMs = now_ms(pool.nowMs)
   doWhatIsDue()
   local answer = { act() }
@@ -13,4 +12,14 @@ local function transition(act)
   if not hasMore then grant() end
   writePool()
   return replyOf(unpack(answer))
+end
+
+-- Makes a step known to Redis; `read` says whether there is a pool to take it on.
+local function register(name, act, read)
+  redis.register_function(library .. name, function(keys, arguments)
+    begin(keys, arguments)
+    beginMessages(table.remove(arguments))
+    if not (read or readPool)() then return { 'unconfigured' } end
+    return transition(act)
+  end)
 end

@@ -1,0 +1,14 @@
+-- include configure
+-- include set-capacity
+-- include set-tenant
+-- include enqueue
+-- include grant-now
+-- include start
+-- include beat
+-- include settle
+-- include cancel
+-- include reap
+-- include redrive
+-- include dump
+-- The library of the scheduler: each step is a function that Redis keeps. As a script a step would make its hundred local
+-- functions anew each time it is taken, which took longer than all else it does.
