@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { freePort } from '../../test/support/free-port.ts';
 import { openRedis, poolOn, type TestRedis, testRedisKinds } from '../../test/support/redis.ts';
 import { newId } from '../db/index.ts';
-import { createScripts } from './index.ts';
+import { createLibrary, createScripts } from './index.ts';
 import { loadScript } from './script.ts';
 
 let folder: string;
@@ -17,6 +17,8 @@ beforeAll(() => {
     time: '-- include clock\n-- include random\nreturn { now_us(tonumber(ARGV[1])), now_ms(), random, #ARGV }',
     elsewhere: "return redis.call('GET', 'another-slot')",
     broken: "return redis.call('GET')",
+    library:
+      "-- include prefix\nredis.register_function(library .. 'greet', function(keys, args) return named(args[1]) end)",
     flush: "return redis.call('SET', KEYS[1], 1)",
   };
   for (const [name, source] of Object.entries(scripts)) writeFileSync(join(folder, `${name}.lua`), source);
@@ -74,6 +76,16 @@ describe.each(testRedisKinds)('a pool of connections to $name', ({ open }) => {
     const inputs = { nowUs: () => 1_234_567, random: () => 'ab' };
     const { time } = createScripts(redis.pool, folder, ['time'], inputs);
     expect(await time(['k'], [5])).toEqual([1_234_567, 1234, 'ab', 1]);
+  });
+
+  it('keeps the functions of a library on every node, beside those of others', async () => {
+    const { greet } = createLibrary(redis.pool, folder, 'library', ['greet']);
+    const greetings = () => Promise.all(keys().map((key) => greet([key], ['you'])));
+    expect(new Set(await greetings())).toEqual(new Set(['hello you']));
+    const count = "redis.register_function(library .. 'count', function() return 1 end)";
+    writeFileSync(join(folder, 'other.lua'), `-- ${newId('request')}\n${count}`);
+    expect(await createLibrary(redis.pool, folder, 'other', ['count']).count(['k'], [])).toBe(1);
+    expect(new Set(await greetings())).toEqual(new Set(['hello you']));
   });
 
   it('sends nothing for somebody who has left, and says why they left', async () => {
