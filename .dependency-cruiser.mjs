@@ -125,7 +125,7 @@ export default {
         'The product must run without its tests and without development packages; `genai dev` is for developers.',
       severity: 'error',
       from: { path: '^(server/src|bin)/', pathNot: [test, '^server/src/cli/commands/dev[.]ts$'] },
-      to: { path: ['^server/(test|bench)/', test, '^scripts/'] },
+      to: { path: ['^server/(test|bench|sim)/', test, '^scripts/'] },
     },
     {
       name: 'product-without-development-packages',

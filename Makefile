@@ -9,7 +9,7 @@ TEST ?=
 # More options for vitest, as in `make test VITEST_FLAGS='-t budget'`.
 VITEST_FLAGS ?=
 
-.PHONY: help setup up test test-long lint typecheck format docs docs-check quickstart contract isolation-mutants clean
+.PHONY: help setup up test test-long lint typecheck format docs docs-check quickstart contract isolation-mutants sim sim-bugs clean
 
 help: ## Lists these commands.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -24,7 +24,7 @@ test: setup ## Runs all tests, with its own PostgreSQL, Redis and browser. TEST=
 	@exec node scripts/with-services.ts node_modules/.bin/vitest run $(TEST) $(VITEST_FLAGS)
 
 test-long: export GENAI_TEST_LONG = 1
-test-long: test isolation-mutants ## Runs all tests including the long ones, and the deliberate holes.
+test-long: test isolation-mutants sim-bugs sim ## Runs all tests including the long ones, the deliberate holes and bugs, and 100,000 episodes.
 
 lint: setup ## Checks style, the import tiers, and that nothing is unused.
 	@npm run --silent lint
@@ -49,6 +49,12 @@ contract: setup ## Sends 20,000 requests made from the API description, with Sch
 
 isolation-mutants: setup ## Plants holes in the walls between tenants, one by one, and demands that a test finds each.
 	@exec node scripts/with-services.ts node scripts/isolation-mutants.ts
+
+sim: setup ## Simulates 100,000 episodes of pods, faults and a shared scheduler, and checks every step.
+	@npm run --silent sim -- --episodes 100000
+
+sim-bugs: setup ## Plants bugs in the scheduler, one by one, and demands that the check for each finds it.
+	@npm run --silent sim:bugs
 
 clean: ## Removes everything that setup and the tests made, not the data folder.
 	@rm -rf node_modules server/node_modules runtime/node_modules coverage

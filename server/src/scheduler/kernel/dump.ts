@@ -30,13 +30,16 @@ export function dump({ policy: _policy, areCapsStale: _stale, ...state }: PoolSt
 }
 
 function byKey<T, D>(map: ReadonlyMap<string, T>, write: (value: T) => D): Record<string, D> {
-  const entries = [...map].sort(([one], [other]) => (one < other ? -1 : 1));
-  return Object.fromEntries(entries.map(([key, value]) => [key, write(value)]));
+  const written: Record<string, D> = {};
+  for (const [key, value] of [...map].sort(([one], [other]) => (one < other ? -1 : 1))) written[key] = write(value);
+  return written;
 }
 
 function dumped<T extends object>(thing: T): Dumped<T> {
-  const entries = Object.entries(thing).map(([key, value]) => [key, isSortedSet(value) ? ranking(value) : value]);
-  return Object.fromEntries(entries) as Dumped<T>;
+  // A loop, since simulations write a state out after every step.
+  const written: Record<string, unknown> = {};
+  for (const [key, value] of Object.entries(thing)) written[key] = isSortedSet(value) ? ranking(value) : value;
+  return written as Dumped<T>;
 }
 
 function isSortedSet(value: unknown): value is SortedSet {

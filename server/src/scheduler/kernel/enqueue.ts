@@ -9,7 +9,9 @@ import { type Step, tell } from './step.ts';
 /** Queues a new job of the pod that asks. */
 export function enqueue(step: Step, newJob: NewJob): Status {
   const { state, podId } = step;
-  if (state.jobs.has(newJob.id)) return 'known';
+  const known = state.jobs.get(newJob.id);
+  // Whoever asks for a dead letter has not heard that it is one.
+  if (known !== undefined) return known.state === 'dead' ? 'exhausted' : 'known';
   const pod = state.pods.get(podId);
   if (pod === undefined) return 'unknown_pod';
   if (newJob.attempts >= state.policy.attemptsMax) return 'exhausted';

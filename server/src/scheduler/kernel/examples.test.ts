@@ -122,6 +122,16 @@ describe('a tenant that was given another tier', () => {
   });
 });
 
+it('tells whoever asks for a dead letter that it is one, since the message that said so may be lost', () => {
+  beat('pod_1', 0);
+  enqueue('pod_1', { kind: 'detached', attempts: 2 }, 0);
+  const nonce = state.jobs.get('job_1')?.nonce ?? '';
+  step({ type: 'start', podId: 'pod_1', jobId: 'job_1', nonce }, 1);
+  settle('pod_1', 'job_1', 10, 2, 'retry');
+  expect(state.jobs.get('job_1')?.state).toBe('dead');
+  expect(enqueue('pod_1', { kind: 'detached', attempts: 2 }, 3).status).toBe('exhausted');
+});
+
 it('keeps a tenant at rest whose job a pod takes into the state, when the clock has passed it', () => {
   beat('pod_1', 0);
   enqueue('pod_1', {}, 0);
