@@ -59,7 +59,8 @@ function setStage(seed: number, only: string | undefined): Stage & { readonly st
       watch.lost();
     },
   };
-  const policy = policyBy(random);
+  const isCrowd = random.chance(0.03);
+  const policy = policyBy(random, isCrowd);
   const store = createStore(world, policy, random.integer(1, 8), observer);
   const quality = {
     delayMsMax: random.pick([2, 20, 200]),
@@ -79,7 +80,7 @@ function setStage(seed: number, only: string | undefined): Stage & { readonly st
   const podCount = random.integer(1, 3);
   for (let count = 0; count < podCount; count++) start();
   return {
-    ...{ world, store, network, database, people, watch },
+    ...{ world, store, network, database, people, watch, isCrowd },
     tenants: Array.from({ length: random.integer(1, 6) }, (_, number) => ({
       tenantId: `ten_${number + 1}`,
       tier: random.pick(tiersHere),
@@ -94,14 +95,14 @@ function setStage(seed: number, only: string | undefined): Stage & { readonly st
   };
 }
 
-function policyBy(random: Random): Policy {
+function policyBy(random: Random, isCrowd: boolean): Policy {
   return {
     tierWeights: { enterprise: 50, professional: 30, starter: 15, free: 5 },
     capPercent: random.pick([20, 50]),
     capPolicy: random.pick(['entitlement', 'entitlement', 'strict']),
     headroomSlots: random.pick([0, 0, 1]),
     bandOffsetsMs: [0, 500, 3000],
-    costMax: 1000,
+    costMax: isCrowd ? 10 : 1000,
     queuedMax: random.pick([4, 12, 1000]),
     inboxMax: random.pick([2, 100]),
     attemptsMax: 3,
@@ -113,10 +114,8 @@ function policyBy(random: Random): Policy {
 }
 
 /** Lets work come: in bursts and one by one, too cheap and too dear to what was expected. */
-function planWork({ world, tenants, livePods, database, people }: Stage): number {
+function planWork({ world, tenants, livePods, database, people, isCrowd }: Stage): number {
   const { random } = world;
-  // Many jobs of one size at once: the bound of unfairness is tight then.
-  const isCrowd = random.chance(0.03);
   const count = isCrowd ? 250 : random.integer(15, 50);
   const slowest = isCrowd ? 30 : random.pick([40, 300, 900]);
   const spread = isCrowd ? 1 : random.pick([faultyMs / 4, faultyMs]);

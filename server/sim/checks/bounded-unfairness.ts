@@ -1,11 +1,11 @@
 /**
  * I7: two flows that could both be served all the while got service that differs by a bound that does not grow with time.
  *
- * For flows f and g of one parent: |W_f/w_f - W_g/w_g| <= (e_f + 4 K_f eps_f)/w_f + (e_g + 4 K_g eps_g)/w_g, where W is the
- * final cost of the jobs granted between any two moments of such a time, e the largest charge or cost of a job, K the most in
- * flight, and eps the largest difference between what was charged at the grant and in the end. A flow could be served while
- * it waits below its cap and is not held back; a grant from the slots that are kept for newcomers ends its time, and so does a
- * new weight or tier.
+ * For flows f and g of one parent: |W_f/w_f - W_g/w_g| <= (e_f + c + 4 K_f eps_f)/w_f + (e_g + c + 4 K_g eps_g)/w_g, where W is
+ * the final cost of the jobs granted between any two moments of such a time, e the largest charge or cost of a job, K the most
+ * in flight, eps the largest difference between what was charged at the grant and in the end, and c the most that is charged
+ * before a job runs: so much is owed to a flow that was held back before. A flow could be served while it waits below its cap
+ * and is not held back; a grant from the slots that are kept for newcomers ends its time, and so does a new weight or tier.
  */
 
 import type { PoolDump } from '../../src/scheduler/kernel/dump.ts';
@@ -15,6 +15,8 @@ import { eachMoment, type SeenStep, slotsOf } from './grants.ts';
 /** What is known of a flow: a tenant among those of its tier, or a tier among all. */
 interface Flow {
   readonly weight: number;
+  /** Most that is charged before a job runs. */
+  readonly chargeMax: number;
   costMax: number;
   inFlightMax: number;
   errorMax: number;
@@ -41,25 +43,25 @@ export function createUnfairnessCheck() {
   const races = new Map<string, Race>();
   const finished: Race[] = [];
 
-  function flowOf(name: string, weight: number): Flow {
+  function flowOf(name: string, weight: number, chargeMax: number): Flow {
     const key = `${name} ${weight}`;
-    const flow = flows.get(key) ?? { weight, costMax: 0, inFlightMax: 0, errorMax: 0 };
+    const flow = flows.get(key) ?? { weight, chargeMax, costMax: 0, inFlightMax: 0, errorMax: 0 };
     flows.set(key, flow);
     return flow;
   }
 
   function seen(step: SeenStep): void {
     follow(step, runs);
-    const { before, after, grants } = step;
+    const { before, after, grants, policy } = step;
     const helped = helpedIn(step);
     const free = new Map<string, Flow>();
     for (const [id, tenant] of Object.entries(after.tenants)) {
-      const flow = flowOf(`tenant ${tenant.tier} ${id}`, tenant.weight);
+      const flow = flowOf(`tenant ${tenant.tier} ${id}`, tenant.weight, policy.costMax);
       flow.inFlightMax = Math.max(flow.inFlightMax, tenant.inFlight, before.tenants[id]?.inFlight ?? 0);
       if (wasServable(step, id) && !helped.has(id)) free.set(id, flow);
     }
     for (const [name, tier] of Object.entries(after.tiers)) {
-      const flow = flowOf(`tier ${name}`, tier.weight);
+      const flow = flowOf(`tier ${name}`, tier.weight, policy.costMax);
       const members = Object.values(after.tenants).filter((one) => one.tier === name);
       flow.inFlightMax = Math.max(flow.inFlightMax, inFlightOf(after, name), inFlightOf(before, name));
       const isHelped = members.some(({ id }) => helped.has(id));
@@ -70,12 +72,12 @@ export function createUnfairnessCheck() {
     arrange(after, free, grants);
   }
 
-  function register({ after, grants, adopted }: SeenStep): void {
+  function register({ after, grants, adopted, policy }: SeenStep): void {
     const begin = ({ nonce = '', tenantId }: Job, charged: number) => {
       const tenant = after.tenants[tenantId];
       if (tenant === undefined) return;
-      const own = flowOf(`tenant ${tenant.tier} ${tenantId}`, tenant.weight);
-      const tier = flowOf(`tier ${tenant.tier}`, after.tiers[tenant.tier]?.weight ?? 1);
+      const own = flowOf(`tenant ${tenant.tier} ${tenantId}`, tenant.weight, policy.costMax);
+      const tier = flowOf(`tier ${tenant.tier}`, after.tiers[tenant.tier]?.weight ?? 1, policy.costMax);
       const run: Run = { charged, cost: charged, flows: [own, tier] };
       runs.set(nonce, run);
       note(run, charged);

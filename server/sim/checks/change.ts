@@ -89,7 +89,9 @@ function* credit(step: SeenStep): Generator<string> {
     const isMoved = operation.type === 'setTenant' && operation.tenantId === was.id && operation.tier !== was.tier;
     if (is === undefined && !isMoved && least > (after.tiers[was.tier]?.clock ?? 0))
       yield `I6: the debt of ${was.id} was forgotten`;
-    if (is !== undefined && is.tier === was.tier && is.weight === was.weight && is.tag < least)
+    // One that was at rest with nothing owed either way may be forgotten, and begin anew in the same step.
+    const isAnother = is?.name !== was.name && least <= (after.tiers[was.tier]?.clock ?? 0);
+    if (is !== undefined && is.tier === was.tier && is.weight === was.weight && !isAnother && is.tag < least)
       yield `I6: the tag of ${was.id} fell from ${was.tag} to ${is.tag}`;
   }
   if (operation.type !== 'enqueue' || !isQuiet(step)) return;
@@ -112,8 +114,8 @@ function* charges(step: SeenStep): Generator<string> {
   for (const job of Object.values(after.jobs)) {
     const was = before.jobs[job.id];
     const progress = operation.type === 'beat' ? operation.flights.find(({ jobId }) => jobId === job.id) : undefined;
-    if (job.nonce === undefined) continue;
-    if (was?.nonce !== job.nonce && !adopted.has(job.id)) change += job.estimatedCost;
+    if (job.nonce === undefined || adopted.has(job.id)) continue;
+    if (was?.nonce !== job.nonce) change += job.estimatedCost;
     else if (progress?.nonce === job.nonce && was !== undefined)
       change += Math.max(progress.progressCost - was.chargedCost, 0);
   }
@@ -172,11 +174,13 @@ function* isolation(step: SeenStep): Generator<string> {
     if (was.tier !== is.tier || was.weight !== is.weight || was.isPaused !== is.isPaused)
       yield `I16: ${id} was changed by ${operation.type} of another`;
     if (!isQuiet(step)) continue;
-    const due = grants
+    const own = grants
       .filter((job) => job.tenantId === id)
-      .reduce((tag, { estimatedCost }) => tag + tagOf(estimatedCost, is.weight), was.tag);
-    const mayBeLifted = was.standing === 'capped' || was.standing !== is.standing;
-    if (is.tag < due || (is.tag > due && !mayBeLifted)) yield `I16: the tag of ${id} was moved by another`;
+      .reduce((tag, { estimatedCost }) => tag + tagOf(estimatedCost, is.weight), 0);
+    // Whoever was held back by its cap is owed at most one job when the cap lets it go.
+    const lifted = (after.tiers[is.tier]?.clock ?? 0) - tagOf(policy.costMax, is.weight);
+    if (is.tag < was.tag + own || is.tag > Math.max(was.tag, lifted) + own)
+      yield `I16: the tag of ${id} was moved by another`;
   }
   if (!isQuiet(step)) return;
   let evictions = 0;

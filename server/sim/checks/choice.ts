@@ -72,10 +72,9 @@ function* occupation(step: SeenStep): Generator<string> {
 
 /** Whether a job was found to be too late by a grant, which may change the caps between two grants. */
 function hasDropped({ before, operation, after }: SeenStep): boolean {
-  const waited = Object.values(before.jobs).filter(({ state }) => state === 'queued');
-  const isGone = ({ id, deadlineMs }: { id: string; deadlineMs: number }) =>
-    deadlineMs <= after.nowMs && after.jobs[id] === undefined;
-  return waited.some(isGone) || (operation.type === 'enqueue' && isGone(operation.job));
+  const known =
+    operation.type === 'enqueue' ? [...Object.values(before.jobs), operation.job] : Object.values(before.jobs);
+  return known.some(({ id, deadlineMs }) => deadlineMs <= after.nowMs && after.jobs[id] === undefined);
 }
 
 /** I5 and I8: nobody passes a cap while others wait below theirs, and of those that may be served the least served is. */

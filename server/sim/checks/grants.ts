@@ -49,10 +49,10 @@ export function see(step: Step): SeenStep {
 function adoptedIn({ before, operation, after }: Step): readonly Job[] {
   if (operation.type !== 'beat') return [];
   return operation.flights.flatMap(({ jobId, nonce }) => {
-    const [was, job] = [before.jobs[jobId], after.jobs[jobId]];
-    // A job that was known and queued may have been too late in this very step, so that it was not known any more.
-    const wasGone = was === undefined || (was.nonce === undefined && was.deadlineMs <= after.nowMs);
-    return wasGone && job?.nonce === nonce ? [job] : [];
+    const job = after.jobs[jobId];
+    // A job that was known may have ended in this very step, and come again with the pod: it has another name then.
+    const isNew = job !== undefined && before.jobs[jobId]?.name !== job.name;
+    return isNew && job.nonce === nonce ? [job] : [];
   });
 }
 

@@ -16,6 +16,8 @@ export interface Stage {
   readonly database: Database;
   readonly people: People;
   readonly watch: Watch;
+  /** Many jobs of one size come at once: the bound of unfairness is tight then. */
+  readonly isCrowd: boolean;
   readonly tenants: readonly TenantPlan[];
   readonly pods: () => readonly Pod[];
   readonly livePods: () => readonly Pod[];

@@ -40,7 +40,9 @@ local function refused(status, tenantId)
 end
 
 local function enqueue(newJob)
-  if get(jobs, newJob.id) then return 'known' end
+  local known = get(jobs, newJob.id)
+  -- Whoever asks for a dead letter has not heard that it is one.
+  if known then return known.state == 'dead' and 'exhausted' or 'known' end
   local pod = get(pods, podId)
   if not pod then return 'unknown_pod' end
   if newJob.attempts >= policy.attemptsMax then return 'exhausted' end
