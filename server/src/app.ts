@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { createAuditLog, createForeignIdWatch } from './audit/index.ts';
 import { createFileBlobs } from './blobs/index.ts';
 import type { Config } from './config/index.ts';
-import type { Logger, TenantTier } from './context.ts';
+import type { Logger } from './context.ts';
 import { openDatabase } from './db/index.ts';
 import { collectOrphans, createDocuments, createParser, type Documents } from './documents/index.ts';
 import { createEgress } from './egress/index.ts';
@@ -29,7 +29,7 @@ import {
 import { createOpenAiCompatibleProvider, createUseLiteEmbedder } from './llm/index.ts';
 import { createAnswer, createChat, createModels, createRetrieve } from './query/index.ts';
 import { createRedisPool, type RedisPool } from './redis/index.ts';
-import { createCosts, createEmbeddedBackend, createScheduler, type Scheduler } from './scheduler/index.ts';
+import { createCosts, createEmbeddedBackend, createScheduler, type Scheduler, type Served } from './scheduler/index.ts';
 import { createSearchIndex } from './search/index.ts';
 import {
   answerSettings,
@@ -209,6 +209,7 @@ async function openFlows(
     models: createModels(upstream, now),
     ledger,
     audit,
+    scheduler,
     onNotFound: foreignIds.notice,
     limits,
     metrics: withGauges(metrics, scheduler, ledger),
@@ -267,9 +268,11 @@ function openRedis({ url, ...settings }: Config['redis'], log: Logger): RedisPoo
 function openScheduler(settings: Config['scheduler'], metrics: Metrics, log: Logger, closers: Closers): Scheduler {
   const policy = schedulerPolicy(settings);
   const backend = createEmbeddedBackend({ policy, upstreamSlots: settings.slots });
-  const onWaited = ({ tier, waitedMs }: { tier: TenantTier; waitedMs: number }) =>
+  const onServed = ({ tier, waitedMs, cost }: Served) => {
     metrics.schedulerWait.record({ tier }, waitedMs / 1000);
-  const scheduler = createScheduler({ ...settings, backend, log, onWaited });
+    metrics.schedulerServedCost.add({ tier }, cost);
+  };
+  const scheduler = createScheduler({ ...settings, backend, log, onServed });
   closers.push(backend.close, scheduler.close);
   return scheduler;
 }

@@ -8,6 +8,7 @@ import type { Ledger } from '../ledger/index.ts';
 import type { Limits } from '../limits/index.ts';
 import type { ModelEntry } from '../llm/index.ts';
 import type { AnswerQuestion, Chat } from '../query/index.ts';
+import type { Scheduler } from '../scheduler/index.ts';
 import type { Metrics } from '../telemetry/index.ts';
 import type { Tenants } from '../tenants/index.ts';
 
@@ -40,6 +41,8 @@ export interface Services {
   readonly ledger: Pick<Ledger, 'usage'>;
   /** The audit log and the operators' security events. */
   readonly audit: Pick<AuditLog, 'list' | 'listSecurityEvents' | 'recordSecurityEvent'>;
+  /** Who waits for the model. */
+  readonly scheduler: Pick<Scheduler, 'survey'>;
   /** Rates and budgets. */
   readonly limits: Pick<Limits, 'admit' | 'admitAnonymous' | 'budget'>;
   /** The state of every part; must answer even when parts do not, so it ends when the signal aborts. */

@@ -25,7 +25,7 @@ export type SendEvent = (event: string, data: unknown) => void;
 export interface Exchange {
   readonly request: FastifyRequest;
   readonly reply: FastifyReply;
-  readonly ctx: RequestContext;
+  readonly ctx: { readonly log: Pick<RequestContext['log'], 'warn'>; readonly signal: AbortSignal };
 }
 
 /** Answers with the events that `produce` sends; rejects with its error as long as nothing was sent. */

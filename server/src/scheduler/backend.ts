@@ -2,6 +2,7 @@
 
 import type { PoolDump } from './kernel/dump.ts';
 import type { Message, Operation, Reply } from './kernel/operations.ts';
+import type { PoolSurvey } from './kernel/survey.ts';
 
 /** Takes the steps of the kernel on one pool, one at a time, for whoever asks. */
 export interface SchedulerBackend {
@@ -12,7 +13,9 @@ export interface SchedulerBackend {
   readonly transition: (operation: Operation) => Promise<Reply>;
   /** Passes on what other pods' steps have to say to a pod, until the returned function is called. */
   readonly listen: (podId: string, onMessage: (message: Message) => void) => () => Promise<void>;
-  /** Everything that is known of the pool. */
+  /** How the pool does, with one tenant, or with at most `tenantsMax` that have most waiting for their share. */
+  readonly survey: (tenantId: string | undefined, tenantsMax: number) => Promise<PoolSurvey>;
+  /** Everything that is known of the pool: it may be long. */
   readonly dump: () => Promise<PoolDump>;
   readonly close: () => Promise<void>;
 }

@@ -17,6 +17,7 @@ import { dump } from './kernel/dump.ts';
 import { transition } from './kernel/kernel.ts';
 import type { Policy, Reply } from './kernel/operations.ts';
 import { createPoolState } from './kernel/state.ts';
+import { type PoolSurvey, survey } from './kernel/survey.ts';
 import { createRedisSteps, type RedisSteps } from './redis-steps.ts';
 
 const isLong = inject('isLong');
@@ -24,6 +25,8 @@ const isLong = inject('isLong');
 const stepsMin = isLong ? 1_000_000 : 3000;
 const kinds = isLong ? testRedisKinds : testRedisKinds.filter(({ isCluster }) => !isCluster);
 const upstreamSlots = 6;
+/** Fewer tenants than there are. */
+const surveyedMax = 3;
 
 /** A step as the kernel took it. */
 interface Taken {
@@ -32,6 +35,7 @@ interface Taken {
   readonly random: string;
   readonly reply: Reply;
   readonly dump: string;
+  readonly survey: PoolSurvey;
 }
 
 /** What the kernel does. */
@@ -43,7 +47,7 @@ function takenBy(policy: Policy, steps: readonly (readonly [Drawn, number])[]): 
     const operation = operationFrom(drawn, state);
     const random = `r${number}`;
     const reply = transition(state, operation, nowMs, random);
-    return { operation, nowMs, random, reply, dump: JSON.stringify(dump(state)) };
+    return { operation, nowMs, random, reply, dump: JSON.stringify(dump(state)), survey: survey(state, undefined, surveyedMax) };
   });
 }
 
@@ -54,13 +58,13 @@ async function divergence(twin: Twin, policy: Policy, taken: readonly Taken[]): 
   await steps.configure({ policy, upstreamSlots, generation: 'g1' });
   const answers = taken.map(({ operation, nowMs, random }) => {
     Object.assign(twin.input, { nowMs, random });
-    return Promise.all([steps.take(operation), steps.dump()]);
+    return Promise.all([steps.take(operation), steps.dump(), steps.survey(undefined, surveyedMax)]);
   });
   for (const [number, answer] of (await Promise.all(answers)).entries()) {
     const expected = taken[number];
-    const [reply, dumped] = answer;
-    if (!isDeepStrictEqual(reply, expected?.reply) || dumped !== expected?.dump)
-      return { number, expected, reply, dumped };
+    const [reply, dumped, surveyed] = answer;
+    const isSame = isDeepStrictEqual([reply, surveyed], [expected?.reply, expected?.survey]);
+    if (!isSame || dumped !== expected?.dump) return { number, expected, reply, dumped, surveyed };
   }
   return undefined;
 }

@@ -6,6 +6,7 @@ import { dump } from './kernel/dump.ts';
 import { transition } from './kernel/kernel.ts';
 import type { Operation, Policy, Reply } from './kernel/operations.ts';
 import { createPoolState } from './kernel/state.ts';
+import { survey } from './kernel/survey.ts';
 
 /** What the backend needs. */
 export interface EmbeddedBackendOptions {
@@ -38,6 +39,7 @@ export function createEmbeddedBackend(options: EmbeddedBackendOptions): Schedule
     transition: async (operation) => step(operation),
     // Nobody else takes steps, so all there is to say is in the replies.
     listen: () => async () => {},
+    survey: async (tenantId, tenantsMax) => survey(state, tenantId, tenantsMax),
     dump: async () => dump(state),
     close: async () => {},
   };

@@ -3,4 +3,5 @@
 export { type Costs, type CostWeights, createCosts } from './cost.ts';
 export { createEmbeddedBackend } from './embedded-backend.ts';
 export type { Policy } from './kernel/operations.ts';
-export { createScheduler, type Scheduler } from './scheduler.ts';
+export type { PoolSurvey } from './kernel/survey.ts';
+export { createScheduler, type Scheduler, type Served } from './scheduler.ts';

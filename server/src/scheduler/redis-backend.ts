@@ -67,6 +67,7 @@ export function createRedisBackend(options: RedisBackendOptions): SchedulerBacke
       return { ...reply, messages, hasMore: false };
     },
     listen: (podId, onMessage) => redis.listen(inboxKey(pool, podId), (item) => onMessage(messageFrom(item))),
+    survey: (tenantId, tenantsMax) => ask(() => steps.survey(tenantId, tenantsMax)),
     dump: async () => dumpFrom(await ask(steps.dump)),
     // The connections are the caller's.
     close: async () => {},

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { createLibrary, type LibraryHost, type RunScript, type ScriptInputs } from '../redis/index.ts';
 import type { PoolDump } from './kernel/dump.ts';
 import type { Message, NewJob, Operation, Policy, Reply, Status } from './kernel/operations.ts';
+import type { PoolSurvey } from './kernel/survey.ts';
 import { poolKey } from './keys.ts';
 
 /** What the state of a pool that is not there begins with. */
@@ -22,6 +23,8 @@ export interface RedisSteps {
   ) => Promise<Reply | undefined>;
   /** Shares the pool by a policy from now on, and begins it when it is not there. */
   readonly configure: (pool: NewPool, signal?: AbortSignal) => Promise<Reply>;
+  /** How the pool does; `undefined` when it is not there. */
+  readonly survey: (tenantId: string | undefined, tenantsMax: number) => Promise<PoolSurvey | undefined>;
   /** The pool as JSON; `undefined` when it is not there. */
   readonly dump: () => Promise<string | undefined>;
 }
@@ -39,6 +42,7 @@ const names = [
   'set_tenant',
   'settle',
   'start',
+  'survey',
 ] as const;
 type Name = (typeof names)[number];
 type Args = readonly (string | number)[];
@@ -64,6 +68,10 @@ function stepsOn(key: string, scripts: Readonly<Record<Name, RunScript>>): Redis
       const reply = replyFrom(await scripts.configure([key], args, signal));
       if (reply === undefined) throw new Error('A pool that was just configured is there.');
       return reply;
+    },
+    async survey(tenantId = '', tenantsMax) {
+      const json = (await scripts.survey([key], [tenantId, tenantsMax])) as string | null;
+      return json === null ? undefined : (JSON.parse(json) as PoolSurvey);
     },
     dump: async () => ((await scripts.dump([key], [])) as string | null) ?? undefined,
   };

@@ -308,6 +308,18 @@ export function describeSchedulerConformance(name: string, open: OpenBackend): v
       expect(await settle('job')).toMatchObject({ status: 'ok' });
     });
 
+    it('says how the pool does, with one tenant or with those that have most waiting', async () => {
+      await begin(1);
+      await enqueue('runs', 'ten_1');
+      for (const tenantId of ['ten_1', 'ten_2', 'ten_2', 'ten_3'])
+        await enqueue(`${tenantId}_${Math.random()}`, tenantId, { tier: 'starter' });
+      const two = { tenantId: 'ten_2', tier: 'starter', standing: 'fresh', inFlight: 0, waitingAttached: 2 };
+      expect(await opened.backend.survey('ten_2', 9)).toMatchObject({ inFlight: 1, queuedAttached: 4, tenants: [two] });
+      const { tenants } = await opened.backend.survey(undefined, 2);
+      expect(tenants.map(({ tenantId }) => tenantId)).toEqual(['ten_2', 'ten_3']);
+      expect((await opened.backend.survey('ten_9', 9)).tenants).toEqual([]);
+    });
+
     it('goes on at once with what one step leaves: more grants than it may give', async () => {
       await begin(200, { queuedMax: 1000 });
       await take({ type: 'setCapacity', podId: 'pod_1', upstreamSlots: 1 });

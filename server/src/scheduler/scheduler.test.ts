@@ -41,7 +41,7 @@ function open(options: {
     slots,
     isAdaptive,
     log: pino({ level: 'silent' }),
-    onWaited: () => {},
+    onServed: () => {},
   });
   opened.push(scheduler);
   return scheduler;

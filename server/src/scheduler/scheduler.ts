@@ -10,6 +10,7 @@ import { AppError } from '../errors.ts';
 import type { SchedulerBackend } from './backend.ts';
 import { createCapacityControl, type UpstreamSign } from './capacity.ts';
 import type { EndReason, NewJob, Reply } from './kernel/operations.ts';
+import type { PoolSurvey } from './kernel/survey.ts';
 import { createPod, type Granted, type Pod } from './pod.ts';
 
 /** Work for a model that somebody waits for. */
@@ -40,11 +41,20 @@ export interface Scheduler {
    */
   readonly withSlot: <T>(work: AttachedWork, run: (slot: Slot) => Promise<T>) => Promise<T>;
   readonly usage: () => { readonly busy: number; readonly waiting: number; readonly slots: number };
+  /** How the pool does, with one tenant, or with those that have most waiting for their share. */
+  readonly survey: (tenantId?: string) => Promise<PoolSurvey>;
   /** Learns from how a call of the upstream went how much it takes at once. */
   readonly note: (sign: UpstreamSign) => void;
   /** Joins the pool. */
   readonly start: () => Promise<void>;
   readonly close: () => Promise<void>;
+}
+
+/** Work that had its slot. */
+export interface Served {
+  readonly tier: TenantTier;
+  readonly waitedMs: number;
+  readonly cost: number;
 }
 
 /** What the scheduler needs. */
@@ -58,12 +68,14 @@ export interface SchedulerOptions {
   /** Whether less is tried when it shows that this is too much. */
   readonly isAdaptive: boolean;
   readonly log: Logger;
-  readonly onWaited: (wait: { readonly tier: TenantTier; readonly waitedMs: number }) => void;
+  readonly onServed: (served: Served) => void;
   readonly random?: () => string;
 }
 
 /** Share of a tenant within its tier; all are equal. */
 const usualWeight = 100;
+/** Tenants that are shown at once. */
+const surveyedMax = 100;
 /** The longest that a client is told to wait, and the shortest, in milliseconds. */
 const [retryAfterMsMin, retryAfterMsMax] = [1000, 120_000];
 
@@ -151,7 +163,6 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
       const job = newJob(work);
       let usedCost: number | undefined;
       const { nonce, waitedMs } = await turnOf(job, work.signal, () => usedCost ?? 0);
-      options.onWaited({ tier: work.tier, waitedMs });
       const used = (cost: number) => {
         usedCost = Math.max(Math.ceil(cost), 0);
       };
@@ -159,10 +170,12 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
         return await run({ waitedMs, used });
       } finally {
         pod.running.delete(job.id);
+        options.onServed({ tier: work.tier, waitedMs, cost: usedCost ?? job.estimatedCost });
         void pod.settle({ jobId: job.id, nonce, outcome: 'done', actualCost: usedCost, retryAtMs: 0 });
       }
     },
     usage: () => ({ busy: pod.running.size, waiting: pod.waiters.size, slots: pod.pool().slots }),
+    survey: (tenantId) => backend.survey(tenantId, surveyedMax),
     note: (sign) => {
       if (options.isAdaptive) capacity.note(sign);
     },

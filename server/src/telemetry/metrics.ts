@@ -66,6 +66,7 @@ export interface Metrics {
   readonly ingestDuration: Timing<Record<never, string>>;
   readonly schedulerSlotsInUse: Gauge;
   readonly schedulerWaiting: Gauge;
+  readonly schedulerServedCost: Counter<{ tier: TenantTier }>;
   readonly schedulerWait: Timing<{ tier: TenantTier }>;
   readonly settleQueueDepth: Gauge;
   readonly settleFailures: Counter<Record<never, string>>;
@@ -132,6 +133,7 @@ export function createMetrics(): Metrics {
     ),
     schedulerSlotsInUse: gauge('scheduler_slots_in_use', 'Model slots in use.'),
     schedulerWaiting: gauge('scheduler_waiting', 'Requests waiting for a model slot.'),
+    schedulerServedCost: counter('scheduler_served_cost_total', 'Cost units that tiers were served.', ['tier']),
     schedulerWait: timing(
       'scheduler_wait_seconds',
       'Time that work waited for a model slot.',

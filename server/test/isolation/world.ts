@@ -195,7 +195,7 @@ function flowsOver(
   const retrieve = createRetrieve({ database, vault, documents, search, embedder, candidates: 100 });
   const policy = schedulerPolicy(config.scheduler);
   const backend = createEmbeddedBackend({ policy, upstreamSlots: config.scheduler.slots });
-  const scheduler = createScheduler({ ...config.scheduler, backend, log, onWaited: () => {} });
+  const scheduler = createScheduler({ ...config.scheduler, backend, log, onServed: () => {} });
   const settings = { ...answerSettings(config), passagesMax: 100 };
   const answer = createAnswer({
     limits,

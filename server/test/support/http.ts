@@ -140,6 +140,10 @@ function servicesOver(
     documents,
     audit,
     limits,
+    scheduler: {
+      survey: (tenantId) =>
+        createEmbeddedBackend({ policy: schedulerPolicy(config.scheduler), upstreamSlots: 1 }).survey(tenantId, 100),
+    },
     metrics: createMetrics(),
     answer: standIn,
     chat: standIn,

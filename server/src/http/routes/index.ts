@@ -13,6 +13,7 @@ import { loginOperations } from './login.ts';
 import { operatorOperations } from './operators.ts';
 import { policyOperations } from './policy.ts';
 import { queryOperations } from './query.ts';
+import { queueOperations } from './queue.ts';
 import { roleOperations } from './roles.ts';
 import { scimOperations } from './scim.ts';
 import { scimDiscoveryOperations } from './scim-discovery.ts';
@@ -39,6 +40,7 @@ export const operations: readonly Operation[] = [
   ...scimDiscoveryOperations,
   ...keyOperations,
   ...accountingOperations,
+  ...queueOperations,
   ...breakGlassOperations,
   ...operatorOperations,
   ...serverOperations,
