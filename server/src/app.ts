@@ -29,7 +29,14 @@ import {
 import { createOpenAiCompatibleProvider, createUseLiteEmbedder } from './llm/index.ts';
 import { createAnswer, createChat, createModels, createRetrieve } from './query/index.ts';
 import { createRedisPool, type RedisPool } from './redis/index.ts';
-import { createCosts, createEmbeddedBackend, createScheduler, type Scheduler, type Served } from './scheduler/index.ts';
+import {
+  createCosts,
+  createEmbeddedBackend,
+  createRedisBackend,
+  createScheduler,
+  type Scheduler,
+  type Served,
+} from './scheduler/index.ts';
 import { createSearchIndex } from './search/index.ts';
 import {
   answerSettings,
@@ -111,7 +118,7 @@ async function openInfrastructure(config: Config, log: Logger, closers: Closers)
   const embedder = createUseLiteEmbedder({ queueTextsMax: queueMax, timeoutMs });
   closers.push(embedder.close);
   const egress = createEgress({ settings: config.egress, onOutcome: metrics.egressCalls.add });
-  const scheduler = openScheduler(config.scheduler, metrics, log, closers);
+  const scheduler = openScheduler(config.scheduler, { redis, metrics, log, closers });
   const upstream = modelEndpoint(config.llm, egress, upstreamResponseBytesMax, scheduler.note);
   if (upstream !== undefined) closers.push(upstream.close);
   return {
@@ -265,15 +272,27 @@ function openRedis({ url, ...settings }: Config['redis'], log: Logger): RedisPoo
   return createRedisPool({ url, ...settings, onError });
 }
 
-function openScheduler(settings: Config['scheduler'], metrics: Metrics, log: Logger, closers: Closers): Scheduler {
-  const policy = schedulerPolicy(settings);
-  const backend = createEmbeddedBackend({ policy, upstreamSlots: settings.slots });
+interface SchedulerParts {
+  readonly redis: RedisPool | undefined;
+  readonly metrics: Metrics;
+  readonly log: Logger;
+  readonly closers: Closers;
+}
+
+/** With Redis all servers share one pool, and one that cannot reach it shares out its own part. */
+function openScheduler(settings: Config['scheduler'], { redis, metrics, log, closers }: SchedulerParts): Scheduler {
+  const pool = { policy: schedulerPolicy(settings), upstreamSlots: settings.slots };
+  const local = createEmbeddedBackend(pool);
+  const backends =
+    redis === undefined
+      ? { backend: local }
+      : { backend: createRedisBackend({ redis, pool: 'models', ...pool }), fallback: local };
   const onServed = ({ tier, waitedMs, cost }: Served) => {
     metrics.schedulerWait.record({ tier }, waitedMs / 1000);
     metrics.schedulerServedCost.add({ tier }, cost);
   };
-  const scheduler = createScheduler({ ...settings, backend, log, onServed });
-  closers.push(backend.close, scheduler.close);
+  const scheduler = createScheduler({ ...settings, ...backends, log, onServed });
+  closers.push(scheduler.close);
   return scheduler;
 }
 

@@ -21,6 +21,7 @@ describe('exit codes', () => {
       server: 8,
       findings: 9,
       partial: 10,
+      interrupted: 130,
     });
   });
 

@@ -17,6 +17,7 @@ import { addKeys } from './commands/keys.ts';
 import { addLogin } from './commands/login.ts';
 import { addOperators } from './commands/operators.ts';
 import { addPolicy } from './commands/policy.ts';
+import { addQueue } from './commands/queue.ts';
 import { addRoles } from './commands/roles.ts';
 import { addMigrate, addServe } from './commands/serve.ts';
 import { addSessions } from './commands/sessions.ts';
@@ -69,6 +70,7 @@ export function createProgram(surroundings: Surroundings): { readonly program: C
   addCollections(program, shell);
   addKeys(program, shell);
   addUsers(program, shell);
+  addQueue(program, shell);
   addTeams(program, shell);
   addSso(program, shell);
   addRoles(program, shell);

@@ -17,6 +17,8 @@ export interface Waiter {
   readonly job: NewJob;
   readonly granted: (grant: Granted) => void;
   readonly ended: (reason: EndReason) => void;
+  /** Told that the pool cannot be reached: the job is not waited for any more. */
+  readonly away: () => void;
 }
 
 /** A job that runs here. */
@@ -37,6 +39,8 @@ export interface PodOptions {
   readonly workers: number;
   readonly leaseMs: number;
   readonly log: Logger;
+  /** Told that the pool was heard. */
+  readonly onBeat: () => void;
   /** Told what is granted to this pod while nobody here waits for it: detached jobs. */
   readonly onDetached: (grant: Granted) => void;
   /** Told how jobs ended that nobody here waits for. */
@@ -53,6 +57,8 @@ export interface Pod {
   readonly running: Map<string, Running>;
   /** Gives the slot of a job back; goes on with each beat while the backend is away. */
   readonly settle: (settlement: Settlement) => Promise<void>;
+  /** Whether the pool could not be reached lately. */
+  readonly isAway: () => boolean;
   /** Says that the pod lives and what it holds. */
   readonly beat: () => Promise<void>;
   /** What the last beat said of the pool. */
@@ -80,6 +86,8 @@ export type Settlement = Omit<Extract<Operation, { type: 'settle' }>, 'type' | '
 /** A pod beats so often in a lease, so that two may be lost; and at least once a second, which also is the pool's clock. */
 const beatsPerLease = 3;
 const beatIntervalMsMax = 1000;
+/** Steps in a row that fail before the pool counts as away. */
+const failuresMax = 3;
 /** Weight of the last beat in the smoothed rate. */
 const rateWeight = 0.2;
 
@@ -92,41 +100,34 @@ export function createPod(options: PodOptions): Pod {
   const rate = createRate();
   let { workers } = options;
   let generation = '';
-  let pool: PoolView = { slots: 0, inFlight: 0, queuedAttached: 0, queuedDetached: 0, servedCost: 0 };
+  let pool: PoolView = { pods: 0, slots: 0, inFlight: 0, queuedAttached: 0, queuedDetached: 0, servedCost: 0 };
+  let failures = 0;
   let beating: Promise<void> | undefined;
 
   async function take(operation: PodOperation): Promise<Reply> {
-    const reply = await backend.transition({ ...operation, podId } as Operation);
+    let reply: Reply;
+    try {
+      reply = await backend.transition({ ...operation, podId } as Operation);
+      failures = 0;
+    } catch (error) {
+      failures += 1;
+      if (isAway()) sendAway();
+      throw error;
+    }
     for (const message of reply.messages) hear(message);
     return reply;
   }
 
-  function hear(message: Message): void {
-    if (message.type === 'granted') hearGrant(message);
-    else if (message.type === 'cancel') running.get(message.jobId)?.cancel('cancelled');
-    else hearEnd(message);
-  }
+  const isAway = () => failures >= failuresMax;
 
-  function hearGrant(grant: Granted): void {
-    const { jobId, nonce } = grant;
-    if (running.get(jobId)?.grant.nonce === nonce) return;
-    const settled = unsettled.get(jobId);
-    const waiter = waiters.get(jobId);
-    waiters.delete(jobId);
-    if (settled?.nonce === nonce) void settle(settled);
-    else if (waiter !== undefined) waiter.granted(grant);
-    else if (grant.kind === 'detached') options.onDetached(grant);
-    else void settle({ jobId, nonce, outcome: 'done', actualCost: 0, retryAtMs: 0 });
-  }
-
-  function hearEnd(message: Message & { type: 'ended' | 'dead' }): void {
-    const waiter = waiters.get(message.jobId);
-    if (waiter === undefined || message.type === 'dead') options.onEnded(message);
-    else {
-      waiters.delete(message.jobId);
-      waiter.ended(message.reason);
+  function sendAway(): void {
+    for (const [jobId, waiter] of [...waiters]) {
+      waiters.delete(jobId);
+      waiter.away();
     }
   }
+
+  const hear = createEar({ waiters, running, unsettled, settle, ...options });
 
   async function settle(settlement: Settlement): Promise<void> {
     unsettled.set(settlement.jobId, settlement);
@@ -146,6 +147,7 @@ export function createPod(options: PodOptions): Pod {
     generation = reply.generation ?? generation;
     pool = reply.pool ?? pool;
     rate.note(pool.servedCost);
+    options.onBeat();
     for (const settlement of [...unsettled.values()]) await settle(settlement);
   }
 
@@ -168,6 +170,7 @@ export function createPod(options: PodOptions): Pod {
     waiters,
     running,
     settle,
+    isAway,
     beat,
     pool: () => pool,
     async setSlots(upstreamSlots) {
@@ -187,6 +190,44 @@ export function createPod(options: PodOptions): Pod {
       await stopListening();
     },
   };
+}
+
+/** What hearing a message may touch. */
+interface Ear extends Pick<Pod, 'waiters' | 'running' | 'settle'>, Pick<PodOptions, 'onDetached' | 'onEnded'> {
+  /** Jobs that ended here and whose slots are not given back yet. */
+  readonly unsettled: ReadonlyMap<string, Settlement>;
+}
+
+/** Does what messages say. */
+function createEar(ear: Ear): (message: Message) => void {
+  function hear(message: Message): void {
+    if (message.type === 'granted') hearGrant(message);
+    else if (message.type === 'cancel') ear.running.get(message.jobId)?.cancel('cancelled');
+    else hearEnd(message);
+  }
+
+  function hearGrant(grant: Granted): void {
+    const { jobId, nonce } = grant;
+    if (ear.running.get(jobId)?.grant.nonce === nonce) return;
+    const settled = ear.unsettled.get(jobId);
+    const waiter = ear.waiters.get(jobId);
+    ear.waiters.delete(jobId);
+    if (settled?.nonce === nonce) void ear.settle(settled);
+    else if (waiter !== undefined) waiter.granted(grant);
+    else if (grant.kind === 'detached') ear.onDetached(grant);
+    else void ear.settle({ jobId, nonce, outcome: 'done', actualCost: 0, retryAtMs: 0 });
+  }
+
+  function hearEnd(message: Message & { type: 'ended' | 'dead' }): void {
+    const waiter = ear.waiters.get(message.jobId);
+    if (waiter === undefined || message.type === 'dead') ear.onEnded(message);
+    else {
+      ear.waiters.delete(message.jobId);
+      waiter.ended(message.reason);
+    }
+  }
+
+  return hear;
 }
 
 function flightOf({ grant, job, progressCost }: Running): Flight {

@@ -132,8 +132,8 @@ function replyFrom(raw: unknown): Reply | undefined {
     return { ...reply, backlog: { queuedCost, shareMillionths } };
   }
   const [generation, staleJobIds, isNewPod, view] = rest as [string, string[], number, number[]];
-  const [slots = 0, inFlight = 0, queuedAttached = 0, queuedDetached = 0, servedCost = 0] = view;
-  const pool = { slots, inFlight, queuedAttached, queuedDetached, servedCost };
+  const [pods = 0, slots = 0, inFlight = 0, queuedAttached = 0, queuedDetached = 0, servedCost = 0] = view;
+  const pool = { pods, slots, inFlight, queuedAttached, queuedDetached, servedCost };
   return { ...reply, generation, staleJobIds, isNewPod: isNewPod === 1, pool };
 }
 

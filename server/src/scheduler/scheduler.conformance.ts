@@ -258,7 +258,14 @@ export function describeSchedulerConformance(name: string, open: OpenBackend): v
       const flight = { jobId: 'job', nonce: grant?.nonce ?? '', progressCost: 700, job: newJob('job', 'ten_1') };
       const reply = await beat('pod_1', 100, [flight, { ...flight, jobId: 'lost', job: newJob('lost', 'ten_1') }]);
       expect(reply).toMatchObject({ messages: [], staleJobIds: ['lost'], isNewPod: false });
-      expect(reply.pool).toEqual({ slots: 1, inFlight: 1, queuedAttached: 0, queuedDetached: 0, servedCost: 700 });
+      expect(reply.pool).toEqual({
+        pods: 1,
+        slots: 1,
+        inFlight: 1,
+        queuedAttached: 0,
+        queuedDetached: 0,
+        servedCost: 700,
+      });
     });
 
     it('takes back the jobs that a pod brings from another generation', async () => {

@@ -9,9 +9,10 @@ import type { Logger, TenantScope, TenantTier } from '../context.ts';
 import { AppError } from '../errors.ts';
 import type { SchedulerBackend } from './backend.ts';
 import { createCapacityControl, type UpstreamSign } from './capacity.ts';
-import type { EndReason, NewJob, Reply } from './kernel/operations.ts';
+import type { NewJob } from './kernel/operations.ts';
 import type { PoolSurvey } from './kernel/survey.ts';
 import { createPod, type Granted, type Pod } from './pod.ts';
+import { type TurnOptions, turnOf } from './turn.ts';
 
 /** Work for a model that somebody waits for. */
 export interface AttachedWork extends TenantScope {
@@ -45,6 +46,8 @@ export interface Scheduler {
   readonly survey: (tenantId?: string) => Promise<PoolSurvey>;
   /** Learns from how a call of the upstream went how much it takes at once. */
   readonly note: (sign: UpstreamSign) => void;
+  /** Whether the pool cannot be reached, so that this server shares out only its own part of it. */
+  readonly isAlone: () => boolean;
   /** Joins the pool. */
   readonly start: () => Promise<void>;
   readonly close: () => Promise<void>;
@@ -60,6 +63,8 @@ export interface Served {
 /** What the scheduler needs. */
 export interface SchedulerOptions {
   readonly backend: SchedulerBackend;
+  /** Where work of this server waits while the backend cannot be reached. */
+  readonly fallback?: SchedulerBackend;
   readonly workers: number;
   readonly leaseMs: number;
   readonly tenantQueueMax: number;
@@ -76,32 +81,29 @@ export interface SchedulerOptions {
 const usualWeight = 100;
 /** Tenants that are shown at once. */
 const surveyedMax = 100;
-/** The longest that a client is told to wait, and the shortest, in milliseconds. */
-const [retryAfterMsMin, retryAfterMsMax] = [1000, 120_000];
+/** Of its part of the pool, what a server uses alone: others may still be at work that was granted before. */
+const aloneShare = 0.8;
 
 /** Makes the scheduler of this process. */
 export function createScheduler(options: SchedulerOptions): Scheduler {
-  const { backend, workers, leaseMs, tenantQueueMax, log, random = uuidv7 } = options;
-  const pod = createPod({
-    backend,
-    podId: `pod_${random()}`,
-    workers,
-    leaseMs,
-    log,
-    onDetached: giveBack,
-    onEnded: () => {},
-  });
+  const { backend, fallback, workers, leaseMs, tenantQueueMax, log, random = uuidv7 } = options;
+  const podOn = (of: SchedulerBackend, onBeat: () => void) => {
+    const podId = `pod_${random()}`;
+    return createPod({ backend: of, podId, workers, leaseMs, log, onBeat, onDetached: giveBack, onEnded: () => {} });
+  };
+  const local = fallback && podOn(fallback, () => {});
+  const shared = podOn(backend, sizeLocal);
 
   const capacity = createCapacityControl({
     slotsMax: options.slots,
-    pool: () => ({ slots: pod.pool().slots, inFlight: Math.max(pod.pool().inFlight, pod.running.size) }),
+    pool: () => ({ slots: shared.pool().slots, inFlight: Math.max(shared.pool().inFlight, shared.running.size) }),
     setSlots: (slots) => {
-      pod.setSlots(slots).catch((error: unknown) => log.warn({ err: error }, 'the capacity could not be changed'));
+      shared.setSlots(slots).catch((error: unknown) => log.warn({ err: error }, 'the capacity could not be changed'));
     },
   });
 
   function giveBack({ jobId, nonce }: Granted): void {
-    void pod.settle({ jobId, nonce, outcome: 'retry', actualCost: 0, retryAtMs: 0 });
+    void shared.settle({ jobId, nonce, outcome: 'retry', actualCost: 0, retryAtMs: 0 });
   }
 
   function newJob({ tenantId, tier, estimatedCost, deadlineMs }: AttachedWork): NewJob {
@@ -119,42 +121,24 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
     };
   }
 
-  /** Waits for the grant of a job; it counts as running from the moment that its grant is heard. */
-  async function turnOf(job: NewJob, signal: AbortSignal, progressCost: () => number): Promise<Granted> {
-    const { promise, resolve, reject } = Promise.withResolvers<Granted>();
-    const leave = () => {
-      if (!pod.waiters.delete(job.id)) return;
-      pod.take({ type: 'cancel', jobId: job.id }).catch((error: unknown) => log.warn({ err: error }, 'a job waits on'));
-      reject(signal.reason);
-    };
-    const granted = (grant: Granted) => {
-      // Whoever asked finishes also when the slot was lost meanwhile: somebody waits for the answer.
-      pod.running.set(job.id, { grant, job, progressCost, cancel: () => {} });
-      resolve(grant);
-    };
-    pod.waiters.set(job.id, { job, granted, ended: (reason) => reject(errorOf(reason)) });
-    signal.addEventListener('abort', leave, { once: true });
-    try {
-      const refusal = refusalOf(await enqueue(pod, job));
-      if (refusal !== undefined) throw refusal;
-      return await promise;
-    } finally {
-      pod.waiters.delete(job.id);
-      signal.removeEventListener('abort', leave);
-      promise.catch(() => {});
+  /** Waits in the pool, or where it cannot be reached, in the part of it that is this server's. */
+  async function grantOf(job: NewJob, turn: TurnOptions): Promise<{ readonly pod: Pod; readonly grant: Granted }> {
+    if (local === undefined || !shared.isAway()) {
+      const grant = await turnOf(shared, job, turn);
+      if (grant !== 'away') return { pod: shared, grant };
     }
+    const grant = local === undefined ? 'away' : await turnOf(local, job, turn);
+    if (grant === 'away' || local === undefined)
+      throw new AppError('dependency_unavailable', { detail: 'The scheduler cannot be reached.', retryAfterMs: 1000 });
+    return { pod: local, grant };
   }
 
-  /** Why a job may not wait, and when it may be tried again: when what stands before it is served at the present rate. */
-  function refusalOf({ status, backlog }: Reply): AppError | undefined {
-    if (status === 'ok' || status === 'known') return undefined;
-    const { queuedCost = 0, shareMillionths = 0 } = backlog ?? {};
-    const perMs = (pod.servedCostPerSecond() * shareMillionths) / 1e9;
-    const waitMs = perMs > 0 ? Math.ceil(queuedCost / perMs) : retryAfterMsMin;
-    const retryAfterMs = Math.min(Math.max(waitMs, retryAfterMsMin), retryAfterMsMax);
-    if (status !== 'tenant_queue_full') return busy(retryAfterMs);
-    const detail = `Your tenant has ${tenantQueueMax} requests waiting for a model, which is as many as may wait.`;
-    return new AppError('rate_limit_exceeded', { detail, retryAfterMs });
+  /** What this server may do alone: its part of what the pool could when it was last heard. */
+  function sizeLocal(): void {
+    const { slots, pods } = shared.pool();
+    if (pods === 0) return;
+    const alone = Math.max(Math.floor((aloneShare * slots) / pods), 1);
+    local?.setSlots(alone).catch((error: unknown) => log.warn({ err: error }, 'a share could not be set'));
   }
 
   return {
@@ -162,7 +146,9 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
       work.signal.throwIfAborted();
       const job = newJob(work);
       let usedCost: number | undefined;
-      const { nonce, waitedMs } = await turnOf(job, work.signal, () => usedCost ?? 0);
+      const turn = { signal: work.signal, progressCost: () => usedCost ?? 0, log };
+      const { pod, grant } = await grantOf(job, turn);
+      const { nonce, waitedMs } = grant;
       const used = (cost: number) => {
         usedCost = Math.max(Math.ceil(cost), 0);
       };
@@ -174,31 +160,25 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
         void pod.settle({ jobId: job.id, nonce, outcome: 'done', actualCost: usedCost, retryAtMs: 0 });
       }
     },
-    usage: () => ({ busy: pod.running.size, waiting: pod.waiters.size, slots: pod.pool().slots }),
+    usage: () => ({
+      busy: shared.running.size + (local?.running.size ?? 0),
+      waiting: shared.waiters.size + (local?.waiters.size ?? 0),
+      slots: (local !== undefined && shared.isAway() ? local : shared).pool().slots,
+    }),
+    isAlone: () => local !== undefined && shared.isAway(),
     survey: (tenantId) => backend.survey(tenantId, surveyedMax),
     note: (sign) => {
       if (options.isAdaptive) capacity.note(sign);
     },
-    start: pod.beat,
-    close: pod.close,
+    async start() {
+      await local?.beat();
+      const started = shared.beat();
+      // A server also starts while the pool cannot be reached.
+      await (local === undefined ? started : started.catch(() => {}));
+    },
+    async close() {
+      await shared.close();
+      await local?.close();
+    },
   };
-}
-
-/** Queues a job; a pod that was not heard for too long is heard first. */
-async function enqueue(pod: Pod, job: NewJob): Promise<Reply> {
-  const reply = await pod.take({ type: 'enqueue', job });
-  if (reply.status !== 'unknown_pod') return reply;
-  await pod.beat();
-  return pod.take({ type: 'enqueue', job });
-}
-
-function errorOf(reason: EndReason): AppError {
-  if (reason === 'cancelled') return new AppError('request_cancelled', { detail: 'The work was cancelled.' });
-  return reason === 'expired'
-    ? new AppError('request_timeout', { detail: 'No model was free before the deadline.' })
-    : busy(retryAfterMsMin);
-}
-
-function busy(retryAfterMs: number): AppError {
-  return new AppError('dependency_unavailable', { detail: 'Too many requests are waiting for a model.', retryAfterMs });
 }

@@ -44,7 +44,7 @@ export function beat(step: Step, generation: string, workers: number, flights: r
 function viewOf(state: PoolState): PoolView {
   const { inFlight, queuedAttached, queuedDetached } = state;
   const servedCost = [...state.tiers.values()].reduce((sum, tier) => sum + tier.servedCost, 0);
-  return { slots: slotsOf(state), inFlight, queuedAttached, queuedDetached, servedCost };
+  return { pods: state.pods.size, slots: slotsOf(state), inFlight, queuedAttached, queuedDetached, servedCost };
 }
 
 /** Changes how many jobs a pod wants to run at once. */

@@ -155,6 +155,8 @@ export interface Backlog {
 
 /** The pool in numbers. */
 export interface PoolView {
+  /** Servers that take part. */
+  readonly pods: number;
   readonly slots: number;
   readonly inFlight: number;
   readonly queuedAttached: number;

@@ -5,8 +5,8 @@
 -- KEYS  1 the pool
 -- ARGV  1 the pod that asks, 2 the generation that it knows, 3 its workers, then of each job it holds: nonce, cost so far,
 --       and the job as in enqueue.lua
--- Reply status, has more, messages, generation, ids of jobs it does not hold, whether it is new; and of the pool: slots, in
---       flight, queued attached, queued detached, served cost
+-- Reply status, has more, messages, generation, ids of jobs it does not hold, whether it is new; and of the pool: pods,
+--       slots, in flight, queued attached, queued detached, served cost
 -- Cost  O(log n) for each job it holds; and the grants it ends with, at most 64
 
 local repeatsMax = 64
@@ -44,6 +44,17 @@ local function servedCost()
   return sum
 end
 
+-- Counts what this step has yet to write.
+local function podCount()
+  local count = redis.call('HLEN', pods.key)
+  for id in pairs(pods.changed) do
+    local was, is = redis.call('HEXISTS', pods.key, id) == 1, pods.known[id] and true
+    if was and not is then count = count - 1 end
+    if is and not was then count = count + 1 end
+  end
+  return count
+end
+
 local function beat()
   local isNew = 0
   if not get(pods, podId) then
@@ -69,7 +80,7 @@ local function beat()
     end
   end
   repeatGrants(pod, isHeld)
-  local view = { slotsOf(), pool.inFlight, pool.queuedAttached, pool.queuedDetached, servedCost() }
+  local view = { podCount(), slotsOf(), pool.inFlight, pool.queuedAttached, pool.queuedDetached, servedCost() }
   return 'ok', pool.generation, staleIds, isNew, view
 end
 

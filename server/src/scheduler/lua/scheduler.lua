@@ -4,6 +4,7 @@
 -- include enqueue
 -- include grant-now
 -- include start
+-- include survey
 -- include beat
 -- include settle
 -- include cancel

@@ -1,5 +1,4 @@
--- include state
--- include fairness
+-- include transition
 -- Twin of kernel/survey.ts: how the pool does, for people.
 --
 -- KEYS  1 the pool
@@ -26,18 +25,21 @@ local function tenantSurvey(tenant)
   )
 end
 
-if not readPool() then return nil end
-local tierLines, tenantLines = {}, {}
-for _, tier in ipairs(pool.tiers) do
-  tierLines[#tierLines + 1] = tierSurvey(tier)
-end
-local ids = { ARGV[1] }
-if ARGV[1] == '' then ids = redis.call('ZREVRANGE', heaviest.key, 0, ARGV[2] - 1) end
-for _, id in ipairs(ids) do
-  local tenant = get(tenants, id)
-  if tenant then tenantLines[#tenantLines + 1] = tenantSurvey(tenant) end
-end
-return poolLine:format(
-  slotsOf(), pool.inFlight, pool.ghosts, pool.queuedAttached, pool.queuedDetached, pool.dead or 0,
-  redis.call('HLEN', pods.key), table.concat(tierLines, ','), table.concat(tenantLines, ',')
-)
+redis.register_function(library .. 'survey', function(keys, arguments)
+  begin(keys, arguments)
+  if not readPool() then return nil end
+  local tierLines, tenantLines = {}, {}
+  for _, tier in ipairs(pool.tiers) do
+    tierLines[#tierLines + 1] = tierSurvey(tier)
+  end
+  local ids = { ARGV[1] }
+  if ARGV[1] == '' then ids = redis.call('ZREVRANGE', heaviest().key, 0, ARGV[2] - 1) end
+  for _, id in ipairs(ids) do
+    local tenant = get(tenants, id)
+    if tenant then tenantLines[#tenantLines + 1] = tenantSurvey(tenant) end
+  end
+  return poolLine:format(
+    slotsOf(), pool.inFlight, pool.ghosts, pool.queuedAttached, pool.queuedDetached, pool.dead,
+    redis.call('HLEN', pods.key), table.concat(tierLines, ','), table.concat(tenantLines, ',')
+  )
+end)
