@@ -153,6 +153,20 @@ create index chunks_embedding on genai.chunks using hnsw (embedding vector_cosin
     tests: ['server/src/vault/tenant-vault.test.ts', 'server/src/search/blind-words.test.ts'],
   },
   // Caches and counters.
+  {
+    name: 'Tenants share their counters in Redis.',
+    file: 'server/src/limits/keys.ts',
+    find: 'return `{${kinds[kind]}:${encodeURIComponent(id)}}:limits`;',
+    replace: "return `{${kinds[kind]}:${kind === 'tenant' ? '' : encodeURIComponent(id)}}:limits`;",
+    tests: ['server/src/limits/limits.test.ts'],
+  },
+  {
+    name: 'Tenants share their counters in the process.',
+    file: 'server/src/limits/memory-counters.ts',
+    find: 'const state = scopes.get(id) ?? emptyScope();',
+    replace: "const state = scopes.get('') ?? emptyScope(); scopes.set('', state);",
+    tests: ['server/src/limits/limits.test.ts'],
+  },
   // Identity.
   {
     name: 'The secret of an API key is not compared.',
@@ -217,21 +231,6 @@ create index chunks_embedding on genai.chunks using hnsw (embedding vector_cosin
     find: 'collection_id = any(${sql.param(visible.collectionIds)}::text[])',
     replace: 'cardinality(${sql.param(visible.collectionIds)}::text[]) >= 0',
     tests: ['server/src/search/postgres-index.test.ts'],
-  },
-  // Counters.
-  {
-    name: 'Tenants share their counters in Redis.',
-    file: 'server/src/limits/keys.ts',
-    find: 'return `{${kinds[kind]}:${encodeURIComponent(id)}}:limits`;',
-    replace: "return `{${kinds[kind]}:${kind === 'tenant' ? '' : encodeURIComponent(id)}}:limits`;",
-    tests: ['server/src/limits/limits.test.ts'],
-  },
-  {
-    name: 'Tenants share their counters in the process.',
-    file: 'server/src/limits/memory-counters.ts',
-    find: 'const state = scopes.get(id) ?? emptyScope();',
-    replace: "const state = scopes.get('') ?? emptyScope(); scopes.set('', state);",
-    tests: ['server/src/limits/limits.test.ts'],
   },
   // The edge.
   {

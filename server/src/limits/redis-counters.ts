@@ -10,11 +10,15 @@ const outcomes = ['taken', 'refused', 'unseeded', 'repeated'] as const satisfies
 
 /** @param inputs replaces the time of Redis; for tests. */
 export function createRedisCounters(redis: Pick<RedisPool, 'run'>, inputs?: ScriptInputs): Counters {
-  const scripts = createScripts(redis, folder, ['take', 'settle', 'seed', 'attempt', 'forgive'], inputs);
+  const scripts = createScripts(redis, folder, ['admit', 'take', 'settle', 'seed', 'attempt', 'forgive'], inputs);
 
   return {
     async take(scope, asked, signal) {
-      return takenFrom(asked, (await scripts.take([rootOf(scope)], takeArguments(asked), signal)) as number[]);
+      const isRatesAlone = asked.reservation === undefined && asked.budgets.length === 0;
+      const [script, args] = isRatesAlone
+        ? [scripts.admit, rateArguments(asked)]
+        : [scripts.take, takeArguments(asked)];
+      return takenFrom(asked, (await script([rootOf(scope)], args, signal)) as number[]);
     },
     async settle(scope, { id, amount, costNano, budgets }) {
       const reply = await scripts.settle([rootOf(scope)], [id, amount, costNano, ...budgets]);
@@ -33,14 +37,17 @@ export function createRedisCounters(redis: Pick<RedisPool, 'run'>, inputs?: Scri
   };
 }
 
-function takeArguments({ reservation, rates, places, budgets }: Take): (string | number)[] {
-  const flag = (value: boolean) => (value ? 1 : 0);
+const flag = (value: boolean): number => (value ? 1 : 0);
+
+function rateArguments({ rates }: Take): (string | number)[] {
+  return rates.flatMap((rate) => [rate.name, rate.limit, rate.amount, flag(rate.isBound), flag(rate.isShadow)]);
+}
+
+function takeArguments(asked: Take): (string | number)[] {
+  const { reservation, rates, places, budgets } = asked;
   return [
     ...[reservation?.id ?? '', reservation?.expiresUs ?? 0],
-    ...[
-      rates.length,
-      ...rates.flatMap((rate) => [rate.name, rate.limit, rate.amount, flag(rate.isBound), flag(rate.isShadow)]),
-    ],
+    ...[rates.length, ...rateArguments(asked)],
     ...[places.length, ...places.flatMap(({ name, limit, isShadow }) => [name, limit, flag(isShadow)])],
     ...[budgets.length, ...budgets.flatMap(({ name, limitNano, costNano, mode }) => [name, limitNano, costNano, mode])],
   ];

@@ -14,8 +14,8 @@ local kept = redis.call('HMGET', key, 'count', 'ends')
 local count, ends = tonumber(kept[1] or 0), tonumber(kept[2] or 0)
 if ends <= now then
   count, ends = 0, now + length
-  redis.call('HSET', key, 'count', 0, 'ends', string.format('%.0f', ends))
-  redis.call('PEXPIREAT', key, string.format('%.0f', math.ceil(ends / 1000)))
+  redis.call('HSET', key, 'count', 0, 'ends', ends)
+  redis.call('PEXPIREAT', key, math.ceil(ends / 1000))
 end
 if count >= max then
   return { count, ends - now }

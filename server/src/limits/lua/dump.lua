@@ -3,14 +3,15 @@
 --
 -- KEYS[1]  root of the scope
 -- include clock
--- include scope
+-- include rate
+-- include held
 
 local now = now_us()
 local lines = {}
 local function line(...)
   local words = {}
   for index, word in ipairs({ ... }) do
-    words[index] = type(word) == 'number' and whole(word) or word
+    words[index] = type(word) == 'number' and string.format('%.0f', word) or word
   end
   lines[#lines + 1] = table.concat(words, ' ')
 end
@@ -41,7 +42,7 @@ for _, key in ipairs(redis.call('KEYS', root .. ':*')) do
       end
     end
   elseif kind == 'settled' then
-    local settled = redis.call('ZRANGEBYSCORE', key, '(' .. whole(now), '+inf', 'WITHSCORES')
+    local settled = redis.call('ZRANGEBYSCORE', key, '(' .. string.format('%.0f', now), '+inf', 'WITHSCORES')
     for index = 1, #settled, 2 do
       line('settled', settled[index], tonumber(settled[index + 1]))
     end

@@ -5,28 +5,29 @@
 --          names of the budgets to charge when the reservation is not known any more
 -- Reply    name and level of each budget of which more is spent than a level, for the first time
 -- include clock
--- include scope
+-- include rate
+-- include held
 
 local LEVELS = { 100, 80, 50 }
 
 local id, amount, cost = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 local now = now_us()
-local reply = {}
+local crossings = {}
 
 local function spend(name)
   local key = root .. ':budget:' .. name
   if redis.call('EXISTS', key) == 0 then
     return
   end
-  local spent = redis.call('HINCRBY', key, 'spent', whole(cost))
+  local spent = redis.call('HINCRBY', key, 'spent', cost)
   local kept = redis.call('HMGET', key, 'limit', 'told')
   local limit, told = tonumber(kept[1]), tonumber(kept[2])
   for _, level in ipairs(LEVELS) do
     if limit > 0 and spent >= limit / 100 * level then
       if level > told then
         redis.call('HSET', key, 'told', level)
-        reply[#reply + 1] = name
-        reply[#reply + 1] = level
+        crossings[#crossings + 1] = name
+        crossings[#crossings + 1] = level
       end
       return
     end
@@ -35,7 +36,7 @@ end
 
 give_back_expired(now)
 if is_settled(id, now) then
-  return reply
+  return crossings
 end
 local ends = math.max(tonumber(redis.call('ZSCORE', root .. ':open', id) or nil) or now, now) + MEMORY_US
 local held = held_by(id)
@@ -52,4 +53,4 @@ else
     spend(ARGV[index])
   end
 end
-return reply
+return crossings

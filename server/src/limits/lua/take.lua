@@ -1,122 +1,98 @@
 -- Checks everything that is asked for, and takes all of it or nothing: the twin of kernel/take.ts.
 --
 -- KEYS[1]  root of the scope
--- ARGV     id of the reservation or '', when it expires;
+-- ARGV     id of the reservation, when it expires;
 --          how many rates,   and of each: name, limit, amount, bound (0 or 1), shadow (0 or 1);
 --          how many places,  and of each: name, limit, shadow (0 or 1);
 --          how many budgets, and of each: name, limit, cost, mode
+--          An id of '' reserves nothing and asks for no places.
 -- Reply    outcome, and unless nothing was done
 --          of each rate: over, remaining, reset, retry after; of each place: over, in use; of each budget: over, spent, reserved
 -- include clock
--- include scope
+-- include rate
+-- include held
 
 local TAKEN, REFUSED, UNSEEDED, REPEATED = 0, 1, 2, 3
 
+local id, expires = ARGV[1], tonumber(ARGV[2])
+local rates_count, first_rate = tonumber(ARGV[3]), 4
+local first_place = first_rate + 5 * rates_count + 1
+local places_count = tonumber(ARGV[first_place - 1])
+local first_budget = first_place + 3 * places_count + 1
+local budgets_count = tonumber(ARGV[first_budget - 1])
+
 local now = now_us()
-local at = 0
-local function next_text()
-  at = at + 1
-  return ARGV[at]
-end
-local function next_number()
-  return tonumber(next_text())
-end
-local function next_list(read)
-  local list = {}
-  for index = 1, next_number() do
-    list[index] = read()
-  end
-  return list
-end
-
-local id, expires = next_text(), next_number()
-local rates = next_list(function()
-  return { name = next_text(), limit = next_number(), amount = next_number(), bound = next_text() == '1', shadow = next_text() == '1' }
-end)
-local places = next_list(function()
-  return { name = next_text(), limit = next_number(), shadow = next_text() == '1' }
-end)
-local budgets = next_list(function()
-  return { name = next_text(), limit = next_number(), cost = next_number(), mode = next_text() }
-end)
-
-if id ~= '' or #budgets > 0 then
-  give_back_expired(now)
-end
+give_back_expired(now)
 if id ~= '' and (redis.call('HEXISTS', root .. ':held', id) == 1 or is_settled(id, now)) then
   return { REPEATED }
 end
-for _, budget in ipairs(budgets) do
-  budget.key = root .. ':budget:' .. budget.name
-  local kept = redis.call('HMGET', budget.key, 'spent', 'reserved')
+
+local budgets = {}
+for index = 1, budgets_count do
+  local at = first_budget + 4 * (index - 1)
+  local key = root .. ':budget:' .. ARGV[at]
+  local kept = redis.call('HMGET', key, 'spent', 'reserved', 'limit')
   if not kept[1] then
     return { UNSEEDED }
   end
-  budget.spent, budget.reserved = tonumber(kept[1]), tonumber(kept[2])
+  budgets[index] = { at = at, key = key, spent = tonumber(kept[1]), reserved = tonumber(kept[2]), limit = kept[3] }
 end
 
-local refused = false
-local reply = { TAKEN }
-local function tell(over, ...)
+local refused = look_at_rates(first_rate, rates_count, now)
+
+local fitting = {}
+for index = 1, places_count do
+  local at = first_place + 3 * (index - 1)
+  local in_use = redis.call('ZCOUNT', root .. ':place:' .. ARGV[at], '(' .. string.format('%.0f', now), '+inf')
+  local over = in_use >= tonumber(ARGV[at + 1])
   reply[#reply + 1] = over and 1 or 0
-  for _, number in ipairs({ ... }) do
-    reply[#reply + 1] = number
+  reply[#reply + 1] = in_use
+  if not over then
+    fitting[#fitting + 1] = ARGV[at]
+  elseif ARGV[at + 2] == '0' then
+    refused = true
   end
 end
 
-for _, rate in ipairs(rates) do
-  local kept = tonumber(redis.call('GET', root .. ':rate:' .. rate.name) or nil)
-  local before = arrival_us(kept, now) - now
-  local after = before + width_us(rate.amount, rate.limit)
-  rate.over = rate.amount > 0 and after > WINDOW_US
-  rate.arrival = now + after
-  local used = rate.over and before or after
-  local remaining = math.max(0, math.floor((WINDOW_US - used) * rate.limit / WINDOW_US))
-  tell(rate.over, remaining, used, rate.over and after - WINDOW_US or 0)
-  refused = refused or (rate.over and not rate.shadow)
-end
-for _, place in ipairs(places) do
-  local in_use = redis.call('ZCOUNT', root .. ':place:' .. place.name, '(' .. whole(now), '+inf')
-  place.over = in_use >= place.limit
-  tell(place.over, in_use)
-  refused = refused or (place.over and not place.shadow)
-end
 for _, budget in ipairs(budgets) do
-  local limited = budget.limit > 0 and budget.cost > 0 and budget.mode ~= 'soft'
-  budget.over = limited and budget.spent + budget.reserved + budget.cost > budget.limit
-  tell(budget.over, budget.spent, budget.reserved)
-  refused = refused or (budget.over and budget.mode ~= 'shadow')
+  local limit, cost, mode = tonumber(ARGV[budget.at + 1]), tonumber(ARGV[budget.at + 2]), ARGV[budget.at + 3]
+  local limited = limit > 0 and cost > 0 and mode ~= 'soft'
+  local over = limited and budget.spent + budget.reserved + cost > limit
+  reply[#reply + 1] = over and 1 or 0
+  reply[#reply + 1] = budget.spent
+  reply[#reply + 1] = budget.reserved
+  refused = refused or (over and mode ~= 'shadow')
 end
+
 if refused then
   reply[1] = REFUSED
   return reply
 end
 
-local held = { rates = {}, places = {}, budgets = {} }
-for _, rate in ipairs(rates) do
-  if not rate.over then
-    if rate.amount > 0 then
-      keep_rate(rate.name, rate.arrival)
-    end
-    if rate.bound then
-      held.rates[#held.rates + 1] = { rate.name, rate.limit, rate.amount }
-    end
-  end
-end
+take_from_rates(first_rate, rates_count)
 if id == '' then
   return reply
 end
-for _, place in ipairs(places) do
-  if not place.over then
-    redis.call('ZADD', root .. ':place:' .. place.name, whole(expires), id)
-    held.places[#held.places + 1] = place.name
+local held = { rates = {}, places = fitting, budgets = {} }
+for index = 0, rates_count - 1 do
+  local at = first_rate + 5 * index
+  if arrivals[index] and ARGV[at + 3] == '1' then
+    held.rates[#held.rates + 1] = { ARGV[at], tonumber(ARGV[at + 1]), tonumber(ARGV[at + 2]) }
   end
 end
-for _, budget in ipairs(budgets) do
-  redis.call('HINCRBY', budget.key, 'reserved', whole(budget.cost))
-  redis.call('HSET', budget.key, 'limit', whole(budget.limit))
-  held.budgets[#held.budgets + 1] = { budget.name, budget.cost }
+for _, name in ipairs(fitting) do
+  redis.call('ZADD', root .. ':place:' .. name, expires, id)
+end
+for index, budget in ipairs(budgets) do
+  local name, limit, cost = ARGV[budget.at], ARGV[budget.at + 1], tonumber(ARGV[budget.at + 2])
+  if cost > 0 then
+    redis.call('HINCRBY', budget.key, 'reserved', cost)
+  end
+  if budget.limit ~= limit then
+    redis.call('HSET', budget.key, 'limit', limit)
+  end
+  held.budgets[index] = { name, cost }
 end
 redis.call('HSET', root .. ':held', id, cmsgpack.pack(held))
-redis.call('ZADD', root .. ':open', whole(expires), id)
+redis.call('ZADD', root .. ':open', expires, id)
 return reply
