@@ -115,6 +115,14 @@ describe.each(testDatabases)('the ledger on $name', ({ open }) => {
       expect(await ledger.settleOrphans(later)).toBe(0);
     });
 
+    it('that were never settled are told, so that they count towards the budget', async () => {
+      const told = attempt();
+      await ledger.recordAttempt(told);
+      const orphans: Settlement[] = [];
+      await on.open(noon, (orphan) => void orphans.push(orphan)).settleOrphans(after(1));
+      expect(orphans).toMatchObject([{ tenantId, requestId: told.requestId, startedAt: noon, actual: told.estimate }]);
+    });
+
     it('are left alone while they may still be settled, also when an earlier one of the request is old', async () => {
       const told = attempt();
       await ledger.recordAttempt(told);

@@ -65,8 +65,8 @@ export function ledgerOn({ database, superuser }: TestDatabase) {
     close: () => rmSync(folder, { recursive: true, force: true }),
 
     /** The ledger of another process. */
-    open: (now: Date = noon): Ledger =>
-      createLedger({ database, vault, audit, settleDelayMs: 1, settleBatchMax: 100, now: () => now }),
+    open: (now: Date = noon, onOrphan: (orphan: Settlement) => void = () => {}): Ledger =>
+      createLedger({ database, vault, audit, settleDelayMs: 1, settleBatchMax: 100, onOrphan, now: () => now }),
 
     /** How many rows of each kind a tenant has. */
     async rowCounts(tenantId: string) {

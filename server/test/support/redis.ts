@@ -54,7 +54,7 @@ export async function openRedis(address: TestRedisAddress): Promise<TestRedis> {
 /** A pool that may not be ready. */
 export function poolOn(address: TestRedisAddress & { readonly clusterNodes?: readonly string[] }): RedisPool {
   const times = { connectTimeoutMs: 5000, commandTimeoutMs: 5000 };
-  return createRedisPool({ clusterNodes: [], ...address, ...times, poolSize: 2, onError: () => {} });
+  return createRedisPool({ clusterNodes: [], ...address, ...times, poolSize: 1, onError: () => {} });
 }
 
 async function openCluster(command: string): Promise<TestRedis> {

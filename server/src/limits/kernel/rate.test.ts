@@ -39,6 +39,17 @@ describe('a rate', () => {
     );
   });
 
+  it('never counts less than was taken, however small that is beside the limit', () => {
+    fc.assert(
+      fc.property(anyLimit, fc.integer({ min: 1, max: 50 }), (limit, times) => {
+        let kept: number | undefined;
+        for (let n = 0; n < Math.min(times, limit); n += 1) kept = takeRate(kept, { limit, amount: 1 }, 1e15).arrivalUs;
+        const { remaining } = takeRate(kept, { limit, amount: 0 }, 1e15).reading;
+        expect(remaining).toBeLessThanOrEqual(limit - Math.min(times, limit));
+      }),
+    );
+  });
+
   it('admits what it refused after the time that it said, and not a microsecond before', () => {
     fc.assert(
       fc.property(anyLimit, anySteps, (limit, steps) => {
