@@ -3,5 +3,5 @@
 -- argument but for the random text, which has been taken by then.
 
 local function now_ms(last)
-  return math.max(math.floor(tonumber(table.remove(ARGV)) / 1000), last or 0)
+  return max(floor(table.remove(ARGV) / 1000), last)
 end

@@ -40,7 +40,7 @@ local function configure(newPolicy)
     end
   end
   policy = newPolicy
-  redis.call('SET', KEYS[1] .. ':policy', cmsgpack.pack(policy))
+  call('SET', KEYS[1] .. ':policy', packThing(policy))
   pool.areCapsStale = true
   return 'ok'
 end
@@ -49,10 +49,10 @@ end
 local function readOrCreatePool()
   if readPool() then return true end
   createPool()
-  policy = cjson.decode(ARGV[4])
+  policy = jsonThing(ARGV[4])
   return true
 end
 
 register('configure', function()
-  return configure(cjson.decode(ARGV[4]))
+  return configure(jsonThing(ARGV[4]))
 end, readOrCreatePool)

@@ -26,7 +26,7 @@ end
 
 local function jsonOf(value)
   if type(value) == 'table' then return value.json end
-  if type(value) == 'number' then return string.format('%.0f', value + 0) end
+  if type(value) == 'number' then return format('%.0f', value + 0) end
   return type(value) == 'string' and '"' .. value .. '"' or tostring(value)
 end
 
@@ -44,18 +44,18 @@ end
 
 -- A set with its scores; `count` is what the pool believes its size to be.
 local function ranking(set, count)
-  local entries = redis.call('ZRANGE', set.key, 0, -1, 'WITHSCORES')
+  local entries = call('ZRANGE', set.key, 0, -1, 'WITHSCORES')
   if count and count ~= #entries / 2 then error(set.key .. ' was miscounted.') end
   local parts = {}
   for place = 1, #entries, 2 do
-    parts[#parts + 1] = string.format('["%s",%.0f]', entries[place], entries[place + 1] + 0)
+    parts[#parts + 1] = format('["%s",%.0f]', entries[place], entries[place + 1] + 0)
   end
   return list(parts)
 end
 
 -- Things by their ids, in the order of these.
 local function byId(things, members)
-  table.sort(things, function(one, other)
+  sort(things, function(one, other)
     return isBefore(one.id, other.id)
   end)
   local parts = {}
@@ -68,8 +68,8 @@ end
 -- All records, once `complete` has added the sets that belong to each.
 local function everyRecordOf(records, complete, members)
   local things = {}
-  for _, packed in ipairs(redis.call('HVALS', records.key)) do
-    local thing = cmsgpack.unpack(packed)
+  for _, packed in ipairs(call('HVALS', records.key)) do
+    local thing = unpackThing(packed)
     complete(thing)
     things[#things + 1] = thing
   end
@@ -91,7 +91,7 @@ end
 
 local function completePod(pod)
   pod.jobs = ranking(jobsOf(pod))
-  pod.inbox = list(redis.call('LRANGE', KEYS[1] .. ':inbox:' .. pod.id, 0, -1))
+  pod.inbox = list(call('LRANGE', KEYS[1] .. ':inbox:' .. pod.id, 0, -1))
 end
 
 redis.register_function(library .. 'dump', function(keys, arguments)

@@ -4,7 +4,7 @@
 local tagScale = 300
 
 local function advance(cost, weight)
-  return math.floor(cost * tagScale / weight)
+  return floor(cost * tagScale / weight)
 end
 
 local function setTag(tier, tenant, tag)
@@ -24,22 +24,22 @@ end
 
 local function tick(tenant)
   local tier = tierOf(tenant)
-  tier.clock = math.max(tier.clock, tenant.tag)
-  pool.clock = math.max(pool.clock, tier.tag)
+  tier.clock = max(tier.clock, tenant.tag)
+  pool.clock = max(pool.clock, tier.tag)
 end
 
 local function capOf(tenant)
   local slots = slotsOf()
-  local literal = math.max(math.floor(slots * policy.capPercent / 100), 1)
+  local literal = max(floor(slots * policy.capPercent / 100), 1)
   if policy.capPolicy == 'strict' or not tenant.isActive then return literal end
   local tier = tierOf(tenant)
   local part = slots * tier.weight * tenant.weight
-  return math.max(literal, math.ceil(part / (pool.activeTierWeight * tier.activeWeight)))
+  return max(literal, ceil(part / (pool.activeTierWeight * tier.activeWeight)))
 end
 
 local function shareMillionthsOf(tenant)
   local tier = tierOf(tenant)
-  return math.floor(1000000 * tier.weight * tenant.weight / (pool.activeTierWeight * tier.activeWeight))
+  return floor(1000000 * tier.weight * tenant.weight / (pool.activeTierWeight * tier.activeWeight))
 end
 
 local function waitingOf(tenant)
@@ -73,12 +73,12 @@ local function floorOf(clock, weight)
 end
 
 local function liftTenant(tier, tenant)
-  setTag(tier, tenant, math.max(tenant.tag, floorOf(tier.clock, tenant.weight)))
+  setTag(tier, tenant, max(tenant.tag, floorOf(tier.clock, tenant.weight)))
 end
 
 local function join(tenant)
   local tier = tierOf(tenant)
-  setTag(tier, tenant, math.max(tenant.tag, tier.clock))
+  setTag(tier, tenant, max(tenant.tag, tier.clock))
 end
 
 local function isEligible(tier)
@@ -111,8 +111,8 @@ local function place(tenant)
   end
   if was == 'capped' and is then liftTenant(tier, tenant) end
   if not wasPresent and isPresent(tier) then
-    tier.tag = math.max(tier.tag, pool.clock)
+    tier.tag = max(tier.tag, pool.clock)
   elseif not wasEligible and isEligible(tier) then
-    tier.tag = math.max(tier.tag, floorOf(pool.clock, tier.weight))
+    tier.tag = max(tier.tag, floorOf(pool.clock, tier.weight))
   end
 end

@@ -15,7 +15,7 @@ local function newJobAt(place)
     tier = tier,
     weight = tonumber(weight),
     queueMax = tonumber(queueMax),
-    estimatedCost = math.min(tonumber(estimatedCost), policy.costMax),
+    estimatedCost = min(tonumber(estimatedCost), policy.costMax),
     priority = tonumber(priority),
     deadlineMs = tonumber(deadlineMs),
     attempts = tonumber(attempts),

@@ -27,7 +27,7 @@ end
 
 local function moveTenant(tenant, tierName, weight)
   local from, to = tierOf(tenant), found(tierNamed[tierName], 'a tier')
-  local aheadOfClock = math.max(tenant.tag - from.clock, 0)
+  local aheadOfClock = max(tenant.tag - from.clock, 0)
   if tenant.standing then unstand(from, tenant) end
   remove(tierSet(from, 'parked'), tenant.name)
   if tenant.isActive then addWeight(from, -tenant.weight) end
@@ -98,7 +98,7 @@ local function rest(tenant)
   if waitingOf(tenant) > 0 or tenant.inFlight > 0 or tenant.isPaused then return end
   local tier = tierOf(tenant)
   if tenant.tag > tier.clock then
-    tier.parkedFrom = math.min(tier.parkedFrom, tenant.tag)
+    tier.parkedFrom = min(tier.parkedFrom, tenant.tag)
     add(tierSet(tier, 'parked'), tenant.name, tenant.tag)
   else
     delete(tenants, tenant.id)

@@ -26,7 +26,7 @@ end
 
 -- The order of bytes; that of Lua depends on the locale of the server.
 local function isBefore(one, other)
-  for place = 1, math.min(#one, #other) do
+  for place = 1, min(#one, #other) do
     local a, b = one:byte(place), other:byte(place)
     if a ~= b then return a < b end
   end
@@ -48,9 +48,9 @@ local function firstStored(set, command)
   while true do
     local name = read.page[read.at]
     if not name then
-      read.page = redis.call(command, set.key, read.passed, read.passed + read.size - 1, 'WITHSCORES')
+      read.page = call(command, set.key, read.passed, read.passed + read.size - 1, 'WITHSCORES')
       if #read.page == 0 then return nil end
-      read.at, read.passed, read.size = 1, read.passed + read.size, math.min(read.size * 4, 64)
+      read.at, read.passed, read.size = 1, read.passed + read.size, min(read.size * 4, 64)
     elseif set.changes[name] == nil then
       return name, tonumber(read.page[read.at + 1])
     else
@@ -86,17 +86,17 @@ local function firstNames(set, count)
     changed = changed + 1
     if score then entries[#entries + 1] = { name, score } end
   end
-  local stored = redis.call('ZRANGE', set.key, 0, count + changed - 1, 'WITHSCORES')
+  local stored = call('ZRANGE', set.key, 0, count + changed - 1, 'WITHSCORES')
   for place = 1, #stored, 2 do
     if set.changes[stored[place]] == nil then
       entries[#entries + 1] = { stored[place], tonumber(stored[place + 1]) }
     end
   end
-  table.sort(entries, function(one, other)
+  sort(entries, function(one, other)
     return comesFirst(one[1], one[2], other[1], other[2])
   end)
   local names = {}
-  for place = 1, math.min(count, #entries) do
+  for place = 1, min(count, #entries) do
     names[place] = entries[place][1]
   end
   return names

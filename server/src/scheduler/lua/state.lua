@@ -17,6 +17,7 @@ local never = 2 ^ 53
 
 -- Begins a step.
 local function begin(keys, arguments)
+  if not call then learn() end
   KEYS, ARGV, podId = keys, arguments, arguments[1]
   sets = {}
   forgetRecords(tenants)
@@ -27,10 +28,10 @@ end
 
 -- Reads the pool; false when nobody has configured it.
 local function readPool()
-  local texts = redis.call('MGET', KEYS[1], KEYS[1] .. ':policy')
+  local texts = call('MGET', KEYS[1], KEYS[1] .. ':policy')
   if not texts[1] then return false end
   if texts[2] ~= lastPolicyText then
-    lastPolicy, lastPolicyText = cmsgpack.unpack(texts[2]), texts[2]
+    lastPolicy, lastPolicyText = unpackThing(texts[2]), texts[2]
   end
   pool, policy = unpackText(texts[1]), lastPolicy
   for _, tier in ipairs(pool.tiers) do
@@ -90,13 +91,13 @@ end
 
 -- No timer is before `dueFromMs` of the pool.
 local function addTimer(name, atMs)
-  pool.dueFromMs = math.min(pool.dueFromMs, atMs)
+  pool.dueFromMs = min(pool.dueFromMs, atMs)
   add(timers(), name, atMs)
 end
 
 local function numbered(id)
   pool.sequence = pool.sequence + 1
-  return string.format('%013.0f:%s', pool.sequence, id)
+  return format('%013.0f:%s', pool.sequence, id)
 end
 
 local function idOf(name)
@@ -104,7 +105,7 @@ local function idOf(name)
 end
 
 local function slotsOf()
-  return math.min(pool.upstreamSlots, pool.workers)
+  return min(pool.upstreamSlots, pool.workers)
 end
 
 local function freeSlots()

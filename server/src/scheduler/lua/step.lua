@@ -19,7 +19,7 @@ local function inboxOf(id)
   local inbox = inboxes[id]
   if not inbox then
     local key = KEYS[1] .. ':inbox:' .. id
-    inbox = { key = key, length = redis.call('LLEN', key), messages = {} }
+    inbox = { key = key, length = call('LLEN', key), messages = {} }
     inboxes[id] = inbox
   end
   return inbox
@@ -55,7 +55,7 @@ end
 -- Redis takes some thousand arguments at once.
 local function send(command, key, arguments)
   for from = 1, #arguments, 1000 do
-    redis.call(command, key, unpack(arguments, from, math.min(from + 999, #arguments)))
+    call(command, key, unpack(arguments, from, min(from + 999, #arguments)))
   end
 end
 
@@ -84,7 +84,7 @@ end
 local function writeAdded(set)
   local name, score = next(set.changes)
   if next(set.changes, name) == nil then
-    if score then redis.call('ZADD', set.key, score, name) end
+    if score then call('ZADD', set.key, score, name) end
     return not score
   end
   local added, isAnyRemoved = {}, false
@@ -118,7 +118,7 @@ local function writePool()
   for _, set in pairs(sets) do
     if next(set.changes) ~= nil and writeAdded(set) then removed[#removed + 1] = set end
   end
-  redis.call('SET', KEYS[1], pack(pool))
+  call('SET', KEYS[1], pack(pool))
   for key, ids in pairs(deleted) do
     send('HDEL', key, ids)
   end
@@ -126,7 +126,7 @@ local function writePool()
     writeRemoved(set)
   end
   for _, inbox in pairs(inboxes) do
-    if inbox.isNew then redis.call('DEL', inbox.key) end
+    if inbox.isNew then call('DEL', inbox.key) end
     send('RPUSH', inbox.key, inbox.messages)
   end
 end

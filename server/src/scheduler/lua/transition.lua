@@ -16,10 +16,11 @@ end
 
 -- Makes a step known to Redis; `read` says whether there is a pool to take it on.
 local function register(name, act, read)
-  redis.register_function(library .. name, function(keys, arguments)
+  local function step(keys, arguments)
     begin(keys, arguments)
     beginMessages(table.remove(arguments))
     if not (read or readPool)() then return { 'unconfigured' } end
     return transition(act)
-  end)
+  end
+  redis.register_function(library .. name, step)
 end
