@@ -1,6 +1,6 @@
 /** Counters in this process, for a server that is the only one: the kernel, and how much of it is kept. */
 
-import { type Attempt, budgetKeptUs, type Counters, microsPerMs, type Scope } from './counters.ts';
+import { type Attempt, budgetKeptUs, type Counters, microsPerMs, type Scope, windowUs } from './counters.ts';
 import { settle } from './kernel/held.ts';
 import { emptyScope, type ScopeState } from './kernel/state.ts';
 import { take } from './kernel/take.ts';
@@ -45,7 +45,8 @@ export function createMemoryCounters(nowUs = () => Date.now() * microsPerMs): Me
     async settle(scope, used) {
       const state = stateOf(scope);
       const crossings = settle(state, used, nowUs());
-      forgetPassed(state.settled, nowUs());
+      // A clock that is set back by less than a window forgets nothing too early.
+      forgetPassed(state.settled, nowUs() - windowUs);
       return crossings;
     },
     async seed(scope, { name, spentNano, endsUs }) {

@@ -15,16 +15,17 @@ local function is_settled(id, now)
   return until_us ~= false and tonumber(until_us) > now
 end
 
--- Remembers that a reservation was settled, and forgets what is remembered for too long.
+-- Remembers that a reservation was settled, and forgets others a window after their time: a clock that is set back by less
+-- than that forgets nothing too early.
 local function remember_settled(id, until_us, now)
   local key = root .. ':settled'
-  local passed = redis.call('ZRANGEBYSCORE', key, '-inf', now, 'LIMIT', 0, SWEEP_MAX)
+  local passed = redis.call('ZRANGEBYSCORE', key, '-inf', now - WINDOW_US, 'LIMIT', 0, SWEEP_MAX)
   if #passed > 0 then
     redis.call('ZREM', key, unpack(passed))
   end
   redis.call('ZADD', key, until_us, id)
   local last = redis.call('ZRANGE', key, -1, -1, 'WITHSCORES')
-  redis.call('PEXPIREAT', key, math.ceil(tonumber(last[2]) / 1000))
+  redis.call('PEXPIREAT', key, math.ceil((tonumber(last[2]) + WINDOW_US) / 1000))
 end
 
 -- Lets go of a reservation, of whose rates an amount was used.
