@@ -12,7 +12,7 @@ import { findOnPath } from '../../scripts/services/programs.ts';
 import { startRedis } from '../../scripts/services/redis.ts';
 import { createRedisPool } from '../src/redis/index.ts';
 import type { Message, NewJob, Policy, Reply } from '../src/scheduler/kernel/operations.ts';
-import { createRedisSteps } from '../src/scheduler/redis-steps.ts';
+import { createRedisBackend } from '../src/scheduler/redis-backend.ts';
 import type { Benchmark } from './benchmark.ts';
 
 /** Jobs under way at once. */
@@ -83,13 +83,13 @@ async function ours({ url, observer }: Server, tenants: number, jobs: number): P
   const times = { connectTimeoutMs: 5000, commandTimeoutMs: 60_000 };
   const redis = createRedisPool({ url, isCluster: false, clusterNodes: [], poolSize: 2, onError: () => {}, ...times });
   await redis.ready();
-  const steps = createRedisSteps(redis)(randomUUID());
+  const backend = createRedisBackend({ redis, pool: randomUUID(), policy, upstreamSlots: slots });
   const podId = 'pod_1';
   const granted: (Message & { type: 'granted' })[] = [];
   let sequence = 0;
 
-  async function heard(step: Promise<Reply | undefined>): Promise<void> {
-    for (const message of (await step)?.messages ?? []) if (message.type === 'granted') granted.push(message);
+  async function heard(step: Promise<Reply>): Promise<void> {
+    for (const message of (await step).messages) if (message.type === 'granted') granted.push(message);
   }
   function newJob(): NewJob {
     sequence += 1;
@@ -107,19 +107,23 @@ async function ours({ url, observer }: Server, tenants: number, jobs: number): P
       attempts: 0,
     };
   }
-  const enqueue = () => heard(steps.take({ type: 'enqueue', podId, job: newJob() }));
+  const enqueue = () => heard(backend.transition({ type: 'enqueue', podId, job: newJob() }));
   async function settle(): Promise<void> {
     const grant = granted.shift();
     if (grant === undefined) throw new Error('A pool whose tenants wait has its slots in use.');
     const ends = { outcome: 'done', actualCost: 700, retryAtMs: 0 } as const;
-    await heard(steps.take({ type: 'settle', podId, jobId: grant.jobId, nonce: grant.nonce, ...ends }));
+    await heard(backend.transition({ type: 'settle', podId, jobId: grant.jobId, nonce: grant.nonce, ...ends }));
   }
 
-  await steps.configure({ policy, upstreamSlots: slots, generation: 'g' });
-  await steps.take({ type: 'beat', podId, generation: 'g', workers: slots, flights: [] });
+  await backend.transition({ type: 'beat', podId, generation: 'g', workers: slots, flights: [] });
   await repeat(tenants * backlogPerTenant + slots, enqueue);
-  await observer.config('RESETSTAT');
   const round = await timed(observer, jobs, () => repeat(jobs, () => Promise.all([settle(), enqueue()])));
+  // One step a call, to see how long each keeps Redis.
+  await observer.config('RESETSTAT');
+  for (let count = 0; count < jobs / 20; count++) {
+    await settle();
+    await enqueue();
+  }
   await redis.close();
   return round;
 }

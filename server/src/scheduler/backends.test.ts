@@ -90,6 +90,18 @@ describe.each(testRedisKinds)('on $name', ({ name, open }) => {
       await vi.waitFor(() => expect(heard).toMatchObject([{ type: 'granted', jobId: 'job_2' }]));
     });
 
+    it('take steps that are asked for at one time together, and one that cannot be taken harms no other', async () => {
+      await servers[0]?.transition(beat('pod_1'));
+      const jobs = [newJob('job_1'), { ...newJob('job_2'), tier: 'unheard_of' }, newJob('job_3')];
+      const enqueue = (job: NewJob) => servers[0]?.transition({ type: 'enqueue', podId: 'pod_1', job });
+      expect(await Promise.allSettled(jobs.map(enqueue))).toMatchObject([
+        { value: { status: 'ok', messages: [{ type: 'granted', jobId: 'job_1' }] } },
+        { status: 'rejected' },
+        { value: { status: 'ok', messages: [] } },
+      ]);
+      expect(Object.keys((await servers[1]?.dump())?.jobs ?? {})).toEqual(['job_1', 'job_3']);
+    });
+
     it('begin a new state when the old one is lost, and bring back what they run', async () => {
       const grant = await wait();
       const before = await servers[0]?.dump();

@@ -25,6 +25,8 @@ const isLong = inject('isLong');
 const stepsMin = isLong ? 1_000_000 : 3000;
 const kinds = isLong ? testRedisKinds : testRedisKinds.filter(({ isCluster }) => !isCluster);
 const upstreamSlots = 6;
+/** Steps of one call. */
+const callSizes = fc.constantFrom(1, 1, 4);
 /** Fewer tenants than there are. */
 const surveyedMax = 3;
 
@@ -38,15 +40,16 @@ interface Taken {
   readonly survey: PoolSurvey;
 }
 
-/** What the kernel does. */
-function takenBy(policy: Policy, steps: readonly (readonly [Drawn, number])[]): readonly Taken[] {
+/** What the kernel does. Steps that are taken `together` share a time and a random text. */
+function takenBy(policy: Policy, steps: readonly (readonly [Drawn, number])[], together: number): readonly Taken[] {
   const state = createPoolState(policy, upstreamSlots, 'g1');
   let nowMs = 0;
   return steps.map(([drawn, passedMs], number) => {
-    nowMs += passedMs;
+    const place = number % together;
+    if (place === 0) nowMs += passedMs;
     const operation = operationFrom(drawn, state);
-    const random = `r${number}`;
-    const reply = transition(state, operation, nowMs, random);
+    const random = `r${number - place}`;
+    const reply = transition(state, operation, nowMs, together === 1 ? random : `${random}.${place}`);
     return {
       operation,
       nowMs,
@@ -59,19 +62,22 @@ function takenBy(policy: Policy, steps: readonly (readonly [Drawn, number])[]): 
 }
 
 /** What its twin does otherwise: nothing, or the first step that differs. */
-async function divergence(twin: Twin, policy: Policy, taken: readonly Taken[]): Promise<unknown> {
+async function divergence(twin: Twin, policy: Policy, taken: readonly Taken[], together: number): Promise<unknown> {
   const steps = twin.steps(randomUUID());
   twin.input.nowMs = 0;
   await steps.configure({ policy, upstreamSlots, generation: 'g1' });
-  const answers = taken.map(({ operation, nowMs, random }) => {
-    Object.assign(twin.input, { nowMs, random });
-    return Promise.all([steps.take(operation), steps.dump()]);
-  });
-  for (const [number, answer] of (await Promise.all(answers)).entries()) {
-    const expected = taken[number];
-    const [reply, dumped] = answer;
-    if (!isDeepStrictEqual(reply, expected?.reply) || dumped !== expected?.dump)
-      return { number, expected, reply, dumped };
+  const answers: Promise<unknown>[] = [];
+  for (let from = 0; from < taken.length; from += together) {
+    const call = taken.slice(from, from + together);
+    Object.assign(twin.input, call[0]);
+    const operations = call.map(({ operation }) => operation);
+    const replies = together === 1 ? Promise.all(operations.map(steps.take)) : steps.takeSeveral(operations);
+    answers.push(Promise.all([replies, steps.dump()]));
+  }
+  for (const [index, answer] of (await Promise.all(answers)).entries()) {
+    const call = taken.slice(index * together, (index + 1) * together);
+    const expected = [call.map(({ reply }) => reply), call.at(-1)?.dump];
+    if (!isDeepStrictEqual(answer, expected)) return { call, answer };
   }
   const [expected, surveyed] = [taken.at(-1)?.survey, await steps.survey(undefined, surveyedMax)];
   return expected === undefined || isDeepStrictEqual(surveyed, expected) ? undefined : { expected, surveyed };
@@ -99,6 +105,7 @@ async function teach(steps: (pool: string) => RedisSteps): Promise<void> {
     for (const operation of operations.values()) {
       await pool.take(operationFrom(operation, state));
     }
+    await pool.takeSeveral([]);
     await pool.dump();
     await pool.configure({ policy: state.policy, upstreamSlots, generation: 'g1' });
   }
@@ -130,9 +137,10 @@ describe.each(kinds)('the scheduler on $name', ({ open }) => {
       let steps = 0;
       while (steps < stepsMin / tightPolicies.length) {
         await fc.assert(
-          fc.asyncProperty(drawnSteps, async (drawn) => {
+          fc.asyncProperty(drawnSteps, callSizes, async (drawn, together) => {
             steps += drawn.length;
-            expect(await divergence(twin, policy, takenBy(policy, drawn))).toBeUndefined();
+            const taken = takenBy(policy, drawn, together);
+            expect(await divergence(twin, policy, taken, together)).toBeUndefined();
           }),
           { numRuns: 15 },
         );

@@ -1,12 +1,12 @@
 /** The state of a pool in Redis, for many servers. A state that was lost is begun anew, and pods bring back what they run. */
 
 import { v7 as uuidv7 } from 'uuid';
-import { AppError } from '../errors.ts';
+import { AppError, isAppError } from '../errors.ts';
 import type { RedisPool, ScriptInputs } from '../redis/index.ts';
 import type { SchedulerBackend } from './backend.ts';
 import type { Operation, Policy, Reply } from './kernel/operations.ts';
 import { inboxKey } from './keys.ts';
-import { createRedisSteps, dumpFrom, messageFrom } from './redis-steps.ts';
+import { createRedisSteps, dumpFrom, messageFrom, type PodOperation, type RedisSteps } from './redis-steps.ts';
 
 /** What the backend needs. */
 export interface RedisBackendOptions {
@@ -23,6 +23,7 @@ export interface RedisBackendOptions {
 export function createRedisBackend(options: RedisBackendOptions): SchedulerBackend {
   const { redis, pool, policy, upstreamSlots, inputs } = options;
   const steps = createRedisSteps(redis, inputs)(pool);
+  const together = takenTogether(steps);
   /** What a state that was lost is begun with. */
   const latest = { policy, upstreamSlots };
   let begun: Promise<Reply> | undefined;
@@ -49,7 +50,7 @@ export function createRedisBackend(options: RedisBackendOptions): SchedulerBacke
 
   function take(operation: Operation): Promise<Reply> {
     if (operation.type === 'setCapacity') latest.upstreamSlots = operation.upstreamSlots;
-    if (operation.type !== 'configure') return ask(() => steps.take(operation));
+    if (operation.type !== 'configure') return ask(() => together(operation));
     latest.policy = operation.policy;
     return begin();
   }
@@ -71,5 +72,43 @@ export function createRedisBackend(options: RedisBackendOptions): SchedulerBacke
     dump: async () => dumpFrom(await ask(steps.dump)),
     // The connections are the caller's.
     close: async () => {},
+  };
+}
+
+/** Steps that one call takes at the most: more would keep others from Redis for longer, and save little. */
+const togetherMax = 8;
+
+/** Takes in one call what is asked for at one time. */
+function takenTogether(steps: RedisSteps): RedisSteps['take'] {
+  let waiting: { readonly operation: PodOperation; readonly taken: PromiseWithResolvers<Reply | undefined> }[] = [];
+
+  async function send(batch: typeof waiting): Promise<void> {
+    const [one] = batch;
+    if (one !== undefined && batch.length === 1) return one.taken.resolve(steps.take(one.operation));
+    try {
+      const replies = await steps.takeSeveral(batch.map(({ operation }) => operation));
+      for (const [index, { taken }] of batch.entries()) taken.resolve(replies[index]);
+    } catch (error) {
+      // None was taken. A step that cannot be is no reason for the others.
+      for (const { operation, taken } of batch) {
+        if (isAppError(error)) taken.reject(error);
+        else taken.resolve(steps.take(operation));
+      }
+    }
+  }
+
+  function sendAll(): void {
+    const all = waiting;
+    waiting = [];
+    for (let from = 0; from < all.length; from += togetherMax) void send(all.slice(from, from + togetherMax));
+  }
+
+  return (operation) => {
+    // What a pod holds may be long, and is said once a second.
+    if (operation.type === 'beat') return steps.take(operation);
+    if (waiting.length === 0) setImmediate(sendAll);
+    const taken = Promise.withResolvers<Reply | undefined>();
+    waiting.push({ operation, taken });
+    return taken.promise;
   };
 }

@@ -14,15 +14,17 @@ export interface NewPool {
   readonly generation: string;
 }
 
+/** What a pod asks for. */
+export type PodOperation = Exclude<Operation, { type: 'configure' }>;
+
 /** The steps on one pool. */
 export interface RedisSteps {
   /** Takes one step; `undefined` when the pool is not there. */
-  readonly take: (
-    operation: Exclude<Operation, { type: 'configure' }>,
-    signal?: AbortSignal,
-  ) => Promise<Reply | undefined>;
+  readonly take: (operation: PodOperation) => Promise<Reply | undefined>;
+  /** Takes steps one after the other in one call, which costs less than as many calls. None is taken when one fails. */
+  readonly takeSeveral: (operations: readonly PodOperation[]) => Promise<readonly (Reply | undefined)[]>;
   /** Shares the pool by a policy from now on, and begins it when it is not there. */
-  readonly configure: (pool: NewPool, signal?: AbortSignal) => Promise<Reply>;
+  readonly configure: (pool: NewPool) => Promise<Reply>;
   /** How the pool does; `undefined` when it is not there. */
   readonly survey: (tenantId: string | undefined, tenantsMax: number) => Promise<PoolSurvey | undefined>;
   /** The pool as JSON; `undefined` when it is not there. */
@@ -41,6 +43,7 @@ const names = [
   'set_capacity',
   'set_tenant',
   'settle',
+  'several',
   'start',
   'survey',
 ] as const;
@@ -58,14 +61,21 @@ export function createRedisSteps(redis: LibraryHost, inputs?: ScriptInputs): (po
 
 function stepsOn(key: string, scripts: Readonly<Record<Name, RunScript>>): RedisSteps {
   return {
-    async take(operation, signal) {
+    async take(operation) {
       const [name, ...args] = callOf(operation);
-      return replyFrom(await scripts[name]([key], [operation.podId, ...args], signal));
+      return replyFrom(await scripts[name]([key], args));
     },
-    async configure({ policy, upstreamSlots, generation }, signal) {
+    async takeSeveral(operations) {
+      const args = operations.flatMap((operation) => {
+        const [name, ...own] = callOf(operation);
+        return [name, own.length, ...own];
+      });
+      return ((await scripts.several([key], args)) as unknown[]).map(replyFrom);
+    },
+    async configure({ policy, upstreamSlots, generation }) {
       const { tierWeights, ...rest } = policy;
       const args = ['', generation, upstreamSlots, JSON.stringify(rest), ...Object.entries(tierWeights).flat()];
-      const reply = replyFrom(await scripts.configure([key], args, signal));
+      const reply = replyFrom(await scripts.configure([key], args));
       if (reply === undefined) throw new Error('A pool that was just configured is there.');
       return reply;
     },
@@ -77,8 +87,13 @@ function stepsOn(key: string, scripts: Readonly<Record<Name, RunScript>>): Redis
   };
 }
 
-/** The script of an operation, and its arguments after the pod that asks. */
-function callOf(operation: Exclude<Operation, { type: 'configure' }>): readonly [Name, ...Args] {
+/** The function of an operation, and its arguments. */
+function callOf(operation: PodOperation): readonly [Name, ...Args] {
+  const [name, ...args] = actOf(operation);
+  return [name, operation.podId, ...args];
+}
+
+function actOf(operation: PodOperation): readonly [Name, ...Args] {
   switch (operation.type) {
     case 'enqueue':
       return ['enqueue', ...newJobArgs(operation.job)];

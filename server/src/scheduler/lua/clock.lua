@@ -1,7 +1,7 @@
 -- include call
--- The time of Redis, never before the last one.
+-- The time of Redis.
 
-local function now_ms(last)
+local function timeMs()
   local time = call('TIME')
-  return max(floor(time[1] * 1000 + time[2] / 1000), last)
+  return floor(time[1] * 1000 + time[2] / 1000)
 end

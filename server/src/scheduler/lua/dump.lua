@@ -95,7 +95,7 @@ local function completePod(pod)
 end
 
 redis.register_function(library .. 'dump', function(keys, arguments)
-  begin(keys, arguments)
+  beginCall(keys)
   if not readPool() then return nil end
   for _, tier in ipairs(pool.tiers) do
     completeTier(tier)

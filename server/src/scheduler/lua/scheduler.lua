@@ -10,6 +10,7 @@
 -- include cancel
 -- include reap
 -- include redrive
+-- include several
 -- include dump
 -- The library of the scheduler: each step is a function that Redis keeps. As a script a step would make its hundred local
 -- functions anew each time it is taken, which took longer than all else it does.

@@ -15,10 +15,10 @@ local lastPolicy, lastPolicyText
 -- A time and a tag that never come.
 local never = 2 ^ 53
 
--- Begins a step.
-local function begin(keys, arguments)
+-- Begins a call: one step, or several.
+local function beginCall(keys)
   if not call then learn() end
-  KEYS, ARGV, podId = keys, arguments, arguments[1]
+  KEYS = keys
   sets = {}
   forgetRecords(tenants)
   forgetRecords(jobs)

@@ -1,12 +1,15 @@
 -- include state
 -- Twin of kernel/step.ts: what a step has to say, and the writing of what it has changed.
 
-local messages, hasMore, inboxes
+local messages, hasMore
 local random, nonces
+-- What other pods are told, by pod; of all steps of a call.
+local inboxes
 
--- Begins what a step has to say; `text` is one that no other step has.
-local function beginMessages(text)
-  messages, hasMore, inboxes = {}, false, {}
+-- Begins a step; `text` is one that no other step has.
+local function beginStep(arguments, text)
+  ARGV, podId = arguments, arguments[1]
+  messages, hasMore = {}, false
   random, nonces = text, 0
 end
 

@@ -26,14 +26,14 @@ local function tenantSurvey(tenant)
 end
 
 redis.register_function(library .. 'survey', function(keys, arguments)
-  begin(keys, arguments)
+  beginCall(keys)
   if not readPool() then return nil end
   local tierLines, tenantLines = {}, {}
   for _, tier in ipairs(pool.tiers) do
     tierLines[#tierLines + 1] = tierSurvey(tier)
   end
-  local ids = { ARGV[1] }
-  if ARGV[1] == '' then ids = redis.call('ZREVRANGE', heaviest().key, 0, ARGV[2] - 1) end
+  local ids = { arguments[1] }
+  if arguments[1] == '' then ids = redis.call('ZREVRANGE', heaviest().key, 0, arguments[2] - 1) end
   for _, id in ipairs(ids) do
     local tenant = get(tenants, id)
     if tenant then tenantLines[#tenantLines + 1] = tenantSurvey(tenant) end
