@@ -104,8 +104,11 @@ function takenTogether(steps: RedisSteps): RedisSteps['take'] {
   }
 
   return (operation) => {
-    // What a pod holds may be long, and is said once a second.
-    if (operation.type === 'beat') return steps.take(operation);
+    // What a pod holds may be long, and is said once a second; what it gave back before is said before.
+    if (operation.type === 'beat') {
+      sendAll();
+      return steps.take(operation);
+    }
     if (waiting.length === 0) setImmediate(sendAll);
     const taken = Promise.withResolvers<Reply | undefined>();
     waiting.push({ operation, taken });
