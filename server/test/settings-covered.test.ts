@@ -88,8 +88,8 @@ const observedIn: Readonly<Record<string, readonly string[]>> = {
     'SCHEDULER_ADAPTIVE isAdaptive',
   ],
   'src/scheduler/cost.test.ts': [
-    ...['SCHEDULER_COST_INPUT_TOKEN costInputToken', 'SCHEDULER_COST_CACHED_TOKEN costCachedToken'],
-    'SCHEDULER_COST_OUTPUT_TOKEN costOutputToken',
+    ...['SCHEDULER_COST_INPUT costInputToken', 'SCHEDULER_COST_CACHED costCachedToken'],
+    'SCHEDULER_COST_OUTPUT costOutputToken',
   ],
   'src/ledger/group-commit.test.ts': ['SETTLE_BATCH_MAX batchMax'],
   'src/telemetry/logger.test.ts': ['DEBUG', 'LOG_LEVEL'],

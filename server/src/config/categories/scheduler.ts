@@ -24,7 +24,7 @@ function offsetOf(priority: number, seconds: number) {
 
 function costOf(what: string, weight: number) {
   return number({
-    env: `SCHEDULER_COST_${what.toUpperCase()}_TOKEN`,
+    env: `SCHEDULER_COST_${what.toUpperCase()}`,
     default: weight,
     min: 0,
     max: 100,
@@ -91,7 +91,7 @@ export const scheduler = {
     default: 'entitlement',
     values: ['entitlement', 'strict'],
     description:
-      'entitlement: the cap is never below the share a tenant is entitled to, and slots nobody else wants are lent. strict: the percentage is never passed, even when slots stay idle.',
+      'What caps a tenant: entitlement never caps below the share it is entitled to and lends slots nobody else wants; strict never passes the percentage, even when slots stay idle.',
   }),
   headroomSlots: integer({
     env: 'SCHEDULER_HEADROOM_SLOTS',
