@@ -4,7 +4,7 @@ import { setWorkers } from './beat.ts';
 import { charge } from './fairness.ts';
 import { end, land, retry } from './flights.ts';
 import { drop, forget, queue } from './queues.ts';
-import { found, idOf, type Job, type PoolState, tenantOf } from './state.ts';
+import { found, idOf, type Job, numbered, type PoolState, tenantOf } from './state.ts';
 import { type Step, tell } from './step.ts';
 
 /** Timers of one step, and jobs of a dead pod. */
@@ -93,5 +93,6 @@ function orphan(step: Step, job: Job): void {
 function haunt(state: PoolState, job: Job): void {
   if (state.policy.ghostMs === 0) return;
   state.ghosts += 1;
-  state.timers.add(`ghost:${job.id}:${job.nonce}`, state.nowMs + state.policy.ghostMs);
+  // The number keeps two ghosts of one job apart: a pod may bring it back with the same nonce.
+  state.timers.add(`ghost:${numbered(state, job.id)}`, state.nowMs + state.policy.ghostMs);
 }

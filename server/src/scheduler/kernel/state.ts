@@ -116,7 +116,7 @@ export interface PoolState {
   readonly pods: Map<string, Pod>;
   /** Workers that pods have free. */
   readonly room: SortedSet;
-  /** What happens by itself at a time: `lease:POD`, `retry:JOB`, `deadline:JOB`, `ghost:JOB:ATTEMPT`. */
+  /** What happens by itself at a time: `lease:POD`, `retry:JOB`, `deadline:JOB`, `ghost:NUMBER:JOB`. */
   readonly timers: SortedSet;
   /** Tenants by how much of their share waits. */
   readonly heaviest: SortedSet;

@@ -24,7 +24,8 @@ end
 local function haunt(job)
   if policy.ghostMs == 0 then return end
   pool.ghosts = pool.ghosts + 1
-  addTimer('ghost:' .. job.id .. ':' .. job.nonce, pool.nowMs + policy.ghostMs)
+  -- The number keeps two ghosts of one job apart: a pod may bring it back with the same nonce.
+  addTimer('ghost:' .. numbered(job.id), pool.nowMs + policy.ghostMs)
 end
 
 local function orphan(job)
