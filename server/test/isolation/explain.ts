@@ -3,7 +3,8 @@
  *
  * An operation takes effect in two steps, somewhere between its beginning and its end: the credential is checked, then
  * the rest happens at one moment as whoever the credential then belonged to. Operations that ran at the same time may take
- * their steps in any order. The answer of one that was cut off is not known; it happened at some moment, or never.
+ * their steps in any order. The answer of one that was cut off is not known; it happened at some moment, or never. So did one
+ * that was ended because its credential fell meanwhile.
  */
 
 import {
@@ -68,14 +69,12 @@ function stepsOf(tenant: Tenant, event: Event, progress: Progress): { tenant: Te
     return event.isSure ? [done] : [done, { tenant, progress: 'after' }];
   }
   const { key, action, answer } = event;
-  const never = answer === undefined ? [{ tenant, progress: 'after' } as const] : [];
-  if (progress === 'before') {
-    const who = authenticate(tenant, key);
-    if (who !== undefined) return [...never, { tenant, progress: who }];
-    const isRefused = answer !== undefined && 'refused' in answer && answer.refused === 'authentication_required';
-    return isRefused ? [{ tenant, progress: 'after' }] : never;
-  }
-  if (answer === undefined)
+  const who = authenticate(tenant, key);
+  const isTurnedAway = answer !== undefined && 'refused' in answer && answer.refused === 'authentication_required';
+  const mayBeCutOff = answer === undefined || (isTurnedAway && who === undefined);
+  const never = mayBeCutOff ? [{ tenant, progress: 'after' } as const] : [];
+  if (progress === 'before') return who === undefined ? never : [...never, { tenant, progress: who }];
+  if (mayBeCutOff)
     return [
       ...never,
       ...remains(tenant, progress, action).map((left) => ({ tenant: left, progress: 'after' as const })),
